@@ -1,0 +1,1 @@
+"""Sans-IO codecs of the board, app and web framings."""

@@ -1,0 +1,1 @@
+"""Settings, logs, metrics, health and the life cycle that all services share."""

@@ -1,0 +1,1 @@
+"""Client sessions of the gateways: connections, framing, log-in, slabs."""

@@ -1,0 +1,145 @@
+"""Rows as the state service reads and writes them: plain tuples of the tables in :mod:`vpin_store.tables`.
+
+JSON columns travel as UTF-8 bytes; times are milliseconds since 1970 in UTC, 0 for never; `position` orders siblings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Key = tuple[int, ...]
+
+
+class AccountRow(NamedTuple):
+    id: int
+    email: str  # lower case; unique together with app_name
+    app_name: str
+    name: str
+    password_hash: str  # argon2id of what the app sends; "" for none
+    is_super_admin: bool
+    is_facebook_user: bool
+    energy: int
+    created_at: int
+    last_login_at: int
+    last_login_ip: str
+    body: bytes  # JSON object: what belongs to the profile and is in no other table (apps, …)
+
+
+class DashboardRow(NamedTuple):
+    account_id: int
+    id: int
+    position: int
+    is_active: bool
+    updated_at: int
+    body: bytes  # JSON object: settings, tags, sharedToken, dataStreams
+
+
+class WidgetRow(NamedTuple):
+    account_id: int
+    dash_id: int
+    key: int  # unique in the dashboard, given by the owner: widget ids need not be unique
+    position: int
+    body: bytes  # JSON object, without values
+
+
+class DeviceRow(NamedTuple):
+    account_id: int
+    dash_id: int
+    id: int
+    position: int
+    name: str
+    token: str  # "" for none
+    template_id: str  # "" for none
+    connect_time: int
+    first_connect_time: int
+    disconnect_time: int
+    data_received_at: int
+    last_logged_ip: str
+    body: bytes  # JSON object: boardType, vendor, hardwareInfo, …
+
+
+class TokenRow(NamedTuple):
+    token: str  # unique
+    kind: str  # "device", "share", "provision", "clone", …
+    account_id: int
+    dash_id: int
+    device_id: int
+    expires_at: int  # 0: never
+    body: bytes  # JSON, b"" for none
+
+
+class ValueRow(NamedTuple):
+    account_id: int
+    dash_id: int
+    device_id: int  # or the id of a tag
+    pin_type: int  # ord of "v", "d" or "a"
+    pin: int
+    value: bytes | None  # as written, parts joined by NUL
+    lines: bytes | None  # msgpack list of bytes, for pins that keep several writes
+    updated_at: int
+
+
+class PropertyRow(NamedTuple):
+    account_id: int
+    dash_id: int
+    device_id: int
+    pin_type: int
+    pin: int
+    name: str
+    value: bytes
+
+
+class AppliedRow(NamedTuple):
+    shard: int
+    sender: bytes  # 16 bytes
+    number: int  # last slab of that sender whose effect is in the tables
+
+
+class JobRow(NamedTuple):
+    key: str
+    shard: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Changes:
+    """Everything that one commit holds. Row lists are upserts by primary key, `deleted_…` are primary keys.
+
+    Deletions run first; deleting a dashboard deletes its widgets, devices, values and properties with it, deleting a
+    device its values and properties. `deleted_values` with pin −1 means all pins of that device id.
+    """
+
+    accounts: list[AccountRow] = field(default_factory=list)
+    dashboards: list[DashboardRow] = field(default_factory=list)
+    widgets: list[WidgetRow] = field(default_factory=list)
+    devices: list[DeviceRow] = field(default_factory=list)
+    tokens: list[TokenRow] = field(default_factory=list)
+    values: list[ValueRow] = field(default_factory=list)
+    properties: list[PropertyRow] = field(default_factory=list)
+    applied: list[AppliedRow] = field(default_factory=list)
+    jobs: list[JobRow] = field(default_factory=list)
+    deleted_dashboards: list[tuple[int, int]] = field(default_factory=list)
+    deleted_widgets: list[tuple[int, int, int]] = field(default_factory=list)
+    deleted_devices: list[tuple[int, int, int]] = field(default_factory=list)
+    deleted_tokens: list[str] = field(default_factory=list)
+    deleted_values: list[tuple[int, int, int, int, int]] = field(default_factory=list)
+    deleted_properties: list[tuple[int, int, int, int, int, str]] = field(default_factory=list)
+    deleted_applied: list[tuple[int, bytes]] = field(default_factory=list)
+    deleted_jobs: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) for name in self.__slots__)
+
+
+@dataclass(slots=True)
+class AccountRows:
+    """One whole account, lists ordered by position where they have one."""
+
+    account: AccountRow
+    dashboards: list[DashboardRow] = field(default_factory=list)
+    widgets: list[WidgetRow] = field(default_factory=list)
+    devices: list[DeviceRow] = field(default_factory=list)
+    tokens: list[TokenRow] = field(default_factory=list)
+    values: list[ValueRow] = field(default_factory=list)
+    properties: list[PropertyRow] = field(default_factory=list)

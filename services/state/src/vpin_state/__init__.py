@@ -1,0 +1,1 @@
+"""Owner of everything that an account has."""

@@ -1,0 +1,1 @@
+"""The vpin command: the embedded run, the services, administration, benchmark."""
