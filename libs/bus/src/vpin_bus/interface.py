@@ -3,25 +3,31 @@
 Rules that hold for every implementation (the contract tests run them all against each):
 
 * **Order**: what one :class:`Outlet` publishes reaches a queue's consumer in that order.
-* **Confirmed means safe**: a confirmed message of a durable queue survives ``kill -9`` of any process and a broker restart.
-  It is delivered until acknowledged; what was delivered and not acknowledged comes again, in the old order, before anything newer.
-* **Bounded**: a queue that is full refuses; the outlet keeps its slab, tries again, and tells its owner to stop feeding it.
+* **Confirmed means safe**: a confirmed message of a durable queue survives ``kill -9`` of any process and a broker
+  restart. It is delivered until acknowledged; what was delivered and not acknowledged comes again, in the old order,
+  before anything newer.
+* **Bounded**: a queue that is full refuses; the outlet keeps its slab, tries again, and tells its owner to stop feeding
+  it.
 * **It comes back by itself**: a lost connection is made again, queues are declared again, unconfirmed messages are
   published again (so a message may come twice, never not at all); nobody sees an exception meanwhile.
-* **Self-clocking**: an outlet publishes at the end of the loop turn while fewer than ``WINDOW`` of its publishes await their
-  confirm, else when a confirm returns. Idle: one entry per message. Under load: hundreds. No timer.
+* **Self-clocking**: an outlet publishes at the end of the loop turn while fewer than ``WINDOW`` of its publishes await
+  their confirm, else when a confirm returns. Idle: one entry per message. Under load: hundreds. No timer.
 
 Everything is called on the event loop's thread. Callbacks are plain functions: they must not block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 WINDOW = 4
 """Publishes of one outlet that may await their confirm."""
+
+
+class BusClosedError(Exception):
+    """The bus was closed while a publish or :meth:`Outlet.drained` still waited for its confirm."""
 
 
 class Delivery(NamedTuple):
@@ -34,7 +40,11 @@ class Delivery(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue by name and kind. Publisher and consumer declare the same thing, so give both the same object."""
+    """A queue by name and kind. Publisher and consumer declare the same thing, so give both the same object.
+
+    A queue that expires is declared by its consumer only: publishers to it wait until it is there, and for ever when
+    its consumer is gone (close the outlet).
+    """
 
     name: str
     single_active: bool = False  # one consumer at a time is served, the others stand by
@@ -74,7 +84,10 @@ class Consumer(Protocol):
         ...
 
     def retry(self, tag: int, body: bytes, delay: float) -> None:
-        """Acknowledge this delivery and deliver `body` (the message, perhaps changed) again after `delay` seconds: durable meanwhile."""
+        """Acknowledge this delivery and deliver `body` (the message, perhaps changed) again after `delay` seconds.
+
+        It is durable meanwhile. RabbitMQ rounds the delay up to one of its delay queues.
+        """
         ...
 
     def reject(self, tag: int) -> None:
@@ -111,7 +124,7 @@ class Bus(Protocol):
         low: int = 1024 * 1024,
         on_pressure: Callable[[bool], None] | None = None,
     ) -> Outlet:
-        """A new outlet. ``head(number)`` gives the head of slab `number` (1, 2, …) and may be empty. A slab is head + entries.
+        """A new outlet. ``head(number)`` gives the head of slab `number` (1, 2, …), or b""; a slab is head + entries.
 
         A slab that has to be published again keeps its number. `on_pressure(True)` is called when the backlog exceeds
         `high` bytes, `on_pressure(False)` when it has fallen below `low`.
@@ -123,7 +136,10 @@ class Bus(Protocol):
         ...
 
     async def emit(self, key: str, body: bytes) -> None:
-        """Publish a domain event to the topic exchange ``vpin.events`` under a routing key. Nobody bound: nobody hears it."""
+        """Publish a domain event to the topic exchange ``vpin.events`` under a routing key.
+
+        Nobody bound: nobody hears it.
+        """
         ...
 
     async def consume(
@@ -134,12 +150,12 @@ class Bus(Protocol):
         prefetch: int = 2000,
         on_reset: Callable[[], None] | None = None,
     ) -> Consumer:
-        """Declare the queue and consume it. `on_reset` is called when the connection was lost: outstanding tags are void and come again."""
+        """Declare the queue and consume it; no delivery comes before the caller has its consumer.
+
+        `on_reset` is called when the connection was lost: outstanding tags are void, their messages come again.
+        """
         ...
 
     async def depth(self, queue: Queue) -> int:
         """Messages waiting in the queue, not yet delivered (for metrics and tests)."""
         ...
-
-
-Opener = Callable[[str], Awaitable[Bus]]
