@@ -1,0 +1,106 @@
+"""Finding what a body names: dashboards, devices, widgets, targets. :class:`Refused` where nothing is found.
+
+A field that is no number raises vpin_protocol's BodyError, which the dispatcher answers with 2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpin_protocol import Status, parse_int32, parse_int64
+
+from vpin_state.errors import Refused
+from vpin_state.model import FIRST_SELECTOR, FIRST_TAG
+
+if TYPE_CHECKING:
+    from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
+    from vpin_state.session import Session
+
+
+def dash(whose: Account | Session, raw: bytes) -> Dashboard:
+    """The dashboard whose id is in `raw`; unknown: 2. For a shared session any other than the shared one: 6."""
+    return dash_of(whose, parse_int32(raw))
+
+
+def dash_of(whose: Account | Session, dash_id: int) -> Dashboard:
+    """The same for an id that is parsed already."""
+    account: Account = getattr(whose, "account", whose)
+    found = account.dashboards.get(dash_id)
+    if getattr(whose, "shared", False):
+        own: Dashboard | None = getattr(whose, "dash", None)
+        if own is None or own.id != dash_id:
+            raise Refused(Status.NOT_ALLOWED)
+    if found is None:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return found
+
+
+def device(dash: Dashboard, raw: bytes, unknown: int = Status.ILLEGAL_COMMAND_BODY) -> Device:
+    """The device of the dashboard whose id is in `raw`; not there: status `unknown`."""
+    found = dash.devices.get(parse_int32(raw))
+    if found is None:
+        raise Refused(unknown)
+    return found
+
+
+def widget(dash: Dashboard, raw: bytes) -> Widget:
+    """The widget of the dashboard whose id is in `raw`, not those inside tile templates; unknown: 2."""
+    found = dash.find_widget(parse_int64(raw))
+    if found is None:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return found
+
+
+def widget_anywhere(dash: Dashboard, widget_id: int) -> tuple[Widget, JsonObject | None, JsonObject]:
+    """(widget, template, JSON) of a widget id; unknown: 2.
+
+    A widget of the dashboard itself has no template. For one inside a tile template, `widget` is the tiles widget.
+    """
+    found = dash.find_widget(widget_id)
+    if found is not None:
+        return found, None, found.json
+    for tiles in dash.widgets:
+        for template in tiles.json.get("templates", ()):
+            for inner in template.get("widgets", ()):
+                if inner["id"] == widget_id:
+                    return tiles, template, inner
+    raise Refused(Status.ILLEGAL_COMMAND)
+
+
+def tiles(dash: Dashboard, raw: bytes) -> Widget:
+    """The DEVICE_TILES widget whose id is in `raw`; unknown or of another type: 2."""
+    found = widget(dash, raw)
+    if found.type != "DEVICE_TILES":
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return found
+
+
+def template(tiles: Widget, template_id: int) -> JsonObject:
+    """The tile template of a tiles widget; unknown: 2."""
+    found = next((t for t in tiles.json.get("templates", ()) if t["id"] == template_id), None)
+    if found is None:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return found
+
+
+def tag(dash: Dashboard, tag_id: int) -> JsonObject | None:
+    """The tag of that id, if there is one."""
+    return next((t for t in dash.settings.get("tags", ()) if t["id"] == tag_id), None)
+
+
+def devices_of(dash: Dashboard, target: int) -> list[Device]:
+    """The devices that a write to a target goes to (spec 03, 6): a device, those of a tag, or a selector's selected one.
+
+    Empty for an unknown target and for a tag without devices. A tag has values of its own too, in ``dash.bank(target)``.
+    """
+    if target >= FIRST_SELECTOR:
+        selector = dash.find_widget(target)
+        if selector is None or selector.type != "DEVICE_SELECTOR":
+            return []
+        ids = [selector.json["value"]]
+    elif target >= FIRST_TAG:
+        found = tag(dash, target)
+        ids = list(dict.fromkeys(found.get("deviceIds", ()))) if found else []
+    else:
+        ids = [target]
+    return [dash.devices[i] for i in ids if i in dash.devices]

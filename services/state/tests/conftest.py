@@ -1,0 +1,140 @@
+"""The fixture `world`: an account with an active dashboard 1, device 0, a session of an app and one of a board."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import Any
+
+import pytest
+from vpin_messages.slab import Side
+from vpin_protocol import split_app, split_hardware
+from vpin_state import dispatch, registry
+from vpin_state.config import Config
+from vpin_state.effects import Effects
+from vpin_state.model import Account, Dashboard, Device
+from vpin_state.session import Instance, Session
+from vpin_store.rows import AccountRow
+
+NOW = 1_700_000_000_000
+
+
+class Outlet:
+    """An outlet that swallows what it is given."""
+
+    backlog = 0
+
+    def add(self, entry: bytes) -> None: ...
+
+    async def drained(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class World:
+    """`app` and `board` are sessions; `ask` sends a message and returns what came back to its sender."""
+
+    def __init__(self) -> None:
+        row = AccountRow(1, "a@example.com", "Blynk", "a@example.com", "", False, False, 100_000, NOW, 0, "", b"{}")
+        self.account = Account(row, {}, 0)
+        self.account.on_dirty = []
+        self.fx = Effects(Config())
+        self.fx.now = NOW
+        self.instance = Instance(b"g" * 16, Outlet())
+        self.next_session = 1
+        self.dash = Dashboard(self.account, 1, {"name": "test", "theme": "Blynk", "color": -1})
+        self.dash.active = True
+        self.account.dashboards[1] = self.dash
+        self.device = self.add_device(0)
+        self.app = self.app_session()
+        self.board = self.board_session(self.device)
+
+    def add_device(self, device_id: int, dash: Dashboard | None = None) -> Device:
+        """A device with a token of its own."""
+        dash = dash or self.dash
+        body = {"boardType": "ESP8266", "isUserIcon": False}
+        device = Device(
+            dash, device_id, f"board {device_id}", f"{dash.id}-{device_id}-".ljust(32, "t"), body, len(dash.devices)
+        )
+        dash.devices[device_id] = device
+        return device
+
+    def app_session(self, shared: Dashboard | None = None) -> Session:
+        session = self._session(Side.APP, None)
+        if shared is not None:
+            session.shared, session.dash = True, shared
+        self.account.apps.append(session)
+        return session
+
+    def board_session(self, device: Device) -> Session:
+        session = self._session(Side.HARDWARE, device)
+        device.sessions.append(session)
+        return session
+
+    def _session(self, side: Side, device: Device | None) -> Session:
+        session = Session(self.instance, self.next_session, side, self.account, device)
+        self.instance.sessions[session.id] = session
+        self.next_session += 1
+        return session
+
+    def send(self, session: Session, command: int, *parts: object, message_id: int = 5) -> None:
+        """Handle one message; objects become JSON, the parts are joined by NUL. The effects stay in `fx`."""
+        registry.load()
+        body = b"\0".join(_part(p) for p in parts)
+        dispatch.handle(self.fx, session, command, message_id, body)
+
+    def sent_to(self, session: Session) -> list[tuple[int, int, Any]]:
+        """Take what was sent to a session: (command, id, body), for responses (0, id, status)."""
+        found = [_frame(s, frame) for s, frame in self.fx.sends if s is session]
+        self.fx.sends = [(s, frame) for s, frame in self.fx.sends if s is not session]
+        return found
+
+    def ask(self, session: Session, command: int, *parts: object) -> Any:
+        """Status or body (bytes) of the first answer; None when there was none. All other effects are dropped."""
+        self.send(session, command, *parts)
+        answers = [
+            body for number, message_id, body in self.sent_to(session) if message_id == 5 and number in (0, command)
+        ]
+        self.clear()
+        return answers[0] if answers else None
+
+    def app_status(self, command: int, *parts: object) -> Any:
+        return self.ask(self.app, command, *parts)
+
+    def json(self, command: int, *parts: object) -> Any:
+        """The JSON that answers the app."""
+        answer = self.app_status(command, *parts)
+        assert isinstance(answer, bytes), f"status {answer}"
+        return json.loads(answer)
+
+    def profile(self, *parts: object, session: Session | None = None) -> Any:
+        """The answer to load profile."""
+        answer = self.ask(session or self.app, 24, *parts)
+        assert isinstance(answer, bytes), f"status {answer}"
+        return json.loads(zlib.decompress(answer))
+
+    def clear(self) -> None:
+        """Forget all effects so far."""
+        for effects in (self.fx.sends, self.fx.entries, self.fx.jobs, self.fx.events, self.fx.scheduled):
+            effects.clear()
+
+    def closed(self, session: Session) -> bool:
+        return session.closing
+
+
+def _part(part: object) -> bytes:
+    if isinstance(part, bytes):
+        return part
+    return (json.dumps(part) if isinstance(part, (dict, list)) else str(part)).encode()
+
+
+def _frame(session: Session, frame: bytes) -> tuple[int, int, Any]:
+    if frame[0] == 0:
+        size = 2 if session.side == Side.HARDWARE else 4
+        return 0, int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3 : 3 + size], "big")
+    return next((split_hardware if session.side == Side.HARDWARE else split_app)(frame))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
