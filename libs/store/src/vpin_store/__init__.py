@@ -1,1 +1,11 @@
-"""Tables, migrations and repositories on PostgreSQL and SQLite."""
+"""Tables, migrations and repositories on PostgreSQL and SQLite.
+
+:mod:`vpin_store.store` is what services use, :mod:`vpin_store.rows` what they exchange with it. SQLAlchemy is loaded
+by :mod:`vpin_store.tables` and by a migration that has something to do, never by a store.
+"""
+
+from vpin_store.errors import StoreUnavailable
+from vpin_store.migrations import is_current, upgrade
+from vpin_store.store import Store, open_store
+
+__all__ = ["Store", "StoreUnavailable", "is_current", "open_store", "upgrade"]

@@ -107,26 +107,28 @@ class Changes:
     """Everything that one commit holds. Row lists are upserts by primary key, `deleted_…` are primary keys.
 
     Deletions run first; deleting a dashboard deletes its widgets, devices, values and properties with it, deleting a
-    device its values and properties. `deleted_values` with pin −1 means all pins of that device id.
+    device its values and properties. `deleted_values` with pin -1 means all pins of that device id.
     """
 
-    accounts: list[AccountRow] = field(default_factory=list)
-    dashboards: list[DashboardRow] = field(default_factory=list)
-    widgets: list[WidgetRow] = field(default_factory=list)
-    devices: list[DeviceRow] = field(default_factory=list)
-    tokens: list[TokenRow] = field(default_factory=list)
-    values: list[ValueRow] = field(default_factory=list)
-    properties: list[PropertyRow] = field(default_factory=list)
-    applied: list[AppliedRow] = field(default_factory=list)
-    jobs: list[JobRow] = field(default_factory=list)
-    deleted_dashboards: list[tuple[int, int]] = field(default_factory=list)
-    deleted_widgets: list[tuple[int, int, int]] = field(default_factory=list)
-    deleted_devices: list[tuple[int, int, int]] = field(default_factory=list)
-    deleted_tokens: list[str] = field(default_factory=list)
-    deleted_values: list[tuple[int, int, int, int, int]] = field(default_factory=list)
-    deleted_properties: list[tuple[int, int, int, int, int, str]] = field(default_factory=list)
-    deleted_applied: list[tuple[int, bytes]] = field(default_factory=list)
-    deleted_jobs: list[str] = field(default_factory=list)
+    accounts: list[AccountRow] = field(default_factory=list[AccountRow])
+    dashboards: list[DashboardRow] = field(default_factory=list[DashboardRow])
+    widgets: list[WidgetRow] = field(default_factory=list[WidgetRow])
+    devices: list[DeviceRow] = field(default_factory=list[DeviceRow])
+    tokens: list[TokenRow] = field(default_factory=list[TokenRow])
+    values: list[ValueRow] = field(default_factory=list[ValueRow])
+    properties: list[PropertyRow] = field(default_factory=list[PropertyRow])
+    applied: list[AppliedRow] = field(default_factory=list[AppliedRow])
+    jobs: list[JobRow] = field(default_factory=list[JobRow])
+    deleted_dashboards: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    deleted_widgets: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    deleted_devices: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    deleted_tokens: list[str] = field(default_factory=list[str])
+    deleted_values: list[tuple[int, int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int, int]])
+    deleted_properties: list[tuple[int, int, int, int, int, str]] = field(
+        default_factory=list[tuple[int, int, int, int, int, str]]
+    )
+    deleted_applied: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    deleted_jobs: list[str] = field(default_factory=list[str])
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)
@@ -137,9 +139,9 @@ class AccountRows:
     """One whole account, lists ordered by position where they have one."""
 
     account: AccountRow
-    dashboards: list[DashboardRow] = field(default_factory=list)
-    widgets: list[WidgetRow] = field(default_factory=list)
-    devices: list[DeviceRow] = field(default_factory=list)
-    tokens: list[TokenRow] = field(default_factory=list)
-    values: list[ValueRow] = field(default_factory=list)
-    properties: list[PropertyRow] = field(default_factory=list)
+    dashboards: list[DashboardRow] = field(default_factory=list[DashboardRow])
+    widgets: list[WidgetRow] = field(default_factory=list[WidgetRow])
+    devices: list[DeviceRow] = field(default_factory=list[DeviceRow])
+    tokens: list[TokenRow] = field(default_factory=list[TokenRow])
+    values: list[ValueRow] = field(default_factory=list[ValueRow])
+    properties: list[PropertyRow] = field(default_factory=list[PropertyRow])

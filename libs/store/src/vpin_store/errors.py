@@ -1,0 +1,10 @@
+"""Errors of the store that a caller handles."""
+
+from __future__ import annotations
+
+
+class StoreUnavailable(Exception):  # noqa: N818  a state of the world, not a fault of the caller
+    """The database can't be reached or can't write now: the same call may be repeated later.
+
+    A commit that raised it may have been stored all the same; since its rows are upserts, repeating it is harmless.
+    """

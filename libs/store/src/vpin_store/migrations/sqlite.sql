@@ -1,0 +1,13 @@
+CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
+CREATE TABLE account ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL, app_name TEXT NOT NULL, name TEXT NOT NULL, password_hash TEXT NOT NULL, is_super_admin BOOLEAN NOT NULL, is_facebook_user BOOLEAN NOT NULL, energy BIGINT NOT NULL, created_at BIGINT NOT NULL, last_login_at BIGINT NOT NULL, last_login_ip TEXT NOT NULL, body TEXT NOT NULL, CONSTRAINT account_email_app_name UNIQUE (email, app_name) );
+CREATE TABLE dashboard ( account_id BIGINT NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL, is_active BOOLEAN NOT NULL, updated_at BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, id) );
+CREATE TABLE widget ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, "key" BIGINT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, dash_id, "key") );
+CREATE TABLE device ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, token TEXT NOT NULL, template_id TEXT NOT NULL, connect_time BIGINT NOT NULL, first_connect_time BIGINT NOT NULL, disconnect_time BIGINT NOT NULL, data_received_at BIGINT NOT NULL, last_logged_ip TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, dash_id, id) );
+CREATE TABLE token ( token TEXT NOT NULL, kind TEXT NOT NULL, account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, expires_at BIGINT NOT NULL, body TEXT, PRIMARY KEY (token) ) WITHOUT ROWID;
+CREATE INDEX token_account_id ON token (account_id);
+CREATE TABLE pin_value ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, pin_type INTEGER NOT NULL, pin INTEGER NOT NULL, value BLOB, lines BLOB, updated_at BIGINT NOT NULL, PRIMARY KEY (account_id, dash_id, device_id, pin_type, pin) ) WITHOUT ROWID;
+CREATE TABLE pin_property ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, pin_type INTEGER NOT NULL, pin INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (account_id, dash_id, device_id, pin_type, pin, name) ) WITHOUT ROWID;
+CREATE TABLE applied_slab ( shard INTEGER NOT NULL, sender BLOB NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (shard, sender) ) WITHOUT ROWID;
+CREATE TABLE notification_job ( "key" TEXT NOT NULL, shard INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY ("key") );
+CREATE INDEX notification_job_shard ON notification_job (shard);
+INSERT INTO alembic_version VALUES ('0001');

@@ -1,0 +1,143 @@
+"""PostgreSQL behind a store: a pool of asyncpg connections that heals by itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
+
+import asyncpg  # type: ignore[reportMissingTypeStubs]  it has none
+
+from vpin_store.errors import StoreUnavailable
+from vpin_store.rows import Changes
+from vpin_store.schema import Column, Table
+from vpin_store.statements import Delete, on_conflict, operations
+from vpin_store.urls import postgres_dsn
+
+CONNECT_SECONDS = 5.0  # to connect, and to wait for a free connection
+COMMAND_SECONDS = 30.0  # one statement: more means that the server hangs
+
+_AWAY = (
+    OSError,  # refused, reset, no such host; TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,  # starting or stopping
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DiskFullError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that has not taken over yet
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.QueryCanceledError,  # statement_timeout of the server
+)
+
+
+class PostgresDialect:
+    next_account_id = "SELECT setval(pg_get_serial_sequence('account', 'id'), (SELECT max(id) FROM account))"
+
+    def read(self, column: Column) -> str:
+        return f"coalesce(convert_to({column.name}::text, 'UTF8'), '')" if column.kind == "json" else column.name
+
+    def write(self, column: Column, source: str) -> str:
+        return f"convert_from(nullif({source}::bytea, ''), 'UTF8')::json" if column.kind == "json" else source
+
+    def among(self, column: Column, parameter: int) -> str:
+        return f"{column.name} = ANY(${parameter}::{_array(column)})"
+
+
+def _array(column: Column) -> str:
+    return ("bytea" if column.kind == "json" else column.kind) + "[]"
+
+
+def _unnest(columns: Sequence[Column]) -> str:
+    """Rows `r` of one array per column."""
+    arrays = ", ".join(f"${n}::{_array(column)}" for n, column in enumerate(columns, 1))
+    return f"unnest({arrays}) AS r ({', '.join(column.name for column in columns)})"
+
+
+@cache
+def upsert(table: Table) -> str:
+    dialect = PostgresDialect()
+    names = ", ".join(column.name for column in table.columns)
+    values = ", ".join(dialect.write(column, f"r.{column.name}") for column in table.columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {values} FROM {_unnest(table.columns)} {on_conflict(table)}"  # noqa: S608
+
+
+@cache
+def delete(table: Table, width: int) -> str:
+    """All rows whose key begins with one of the keys."""
+    columns = table.key[:width]
+    condition = " AND ".join(f"t.{column.name} = r.{column.name}" for column in columns)
+    return f"DELETE FROM {table.name} AS t USING {_unnest(columns)} WHERE {condition}"  # noqa: S608
+
+
+class PostgresDriver:
+    """See :class:`vpin_store.store.Driver`."""
+
+    dialect = PostgresDialect()
+
+    def __init__(self, url: str, connections: int) -> None:
+        self._pool = asyncpg.create_pool(
+            postgres_dsn(url),
+            min_size=0,  # opens without a server
+            max_size=connections,
+            timeout=CONNECT_SECONDS,
+            command_timeout=COMMAND_SECONDS,
+            server_settings={"application_name": "vpin", "jit": "off"},
+        )
+
+    async def open(self) -> None:
+        await self._pool
+
+    async def close(self) -> None:
+        """Lets running calls end."""
+        await self._pool.close()
+
+    async def fetch(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
+        async with self._connection() as connection:
+            return await connection.fetch(sql, *arguments)
+
+    async def fetch_together(self, queries: Sequence[str], *arguments: Any) -> list[list[Sequence[Any]]]:
+        async with self._connection() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            return [await connection.fetch(sql, *arguments) for sql in queries]
+
+    async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
+        return await self.fetch(sql, *arguments)
+
+    async def commit(self, changes: Changes) -> None:
+        async with self._connection() as connection, connection.transaction():
+            for operation in operations(changes):
+                if isinstance(operation, Delete):
+                    sql, rows = delete(operation.table, operation.width), operation.keys
+                else:
+                    sql, rows = upsert(operation.table), operation.table.unique(operation.rows)
+                await connection.execute(sql, *zip(*rows, strict=True))
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """A connection for one call; its loss, in whatever shape, is StoreUnavailable."""
+        try:
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                try:
+                    yield connection
+                except asyncpg.InterfaceError as error:
+                    if connection.is_closed():
+                        raise StoreUnavailable(str(error)) from error
+                    raise
+        except _AWAY as error:
+            raise StoreUnavailable(str(error) or type(error).__name__) from error
+
+
+async def read_revision(url: str) -> str | None:
+    """What Alembic's version table says; None for a database without one."""
+    try:
+        connection = await asyncpg.connect(postgres_dsn(url), timeout=CONNECT_SECONDS)
+        try:
+            if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+                return None
+            return await connection.fetchval("SELECT version_num FROM alembic_version")
+        finally:
+            await connection.close()
+    except _AWAY as error:
+        raise StoreUnavailable(str(error) or type(error).__name__) from error

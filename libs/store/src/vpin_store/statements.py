@@ -1,0 +1,110 @@
+"""SQL text, made once per dialect from :mod:`vpin_store.schema`, and what one commit consists of.
+
+Parameters are written ``$1``, as PostgreSQL has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from vpin_store.rows import Changes
+from vpin_store.schema import (
+    ACCOUNT,
+    APPLIED,
+    DASHBOARD,
+    DEVICE,
+    JOB,
+    PROPERTY,
+    TOKEN,
+    VALUE,
+    WIDGET,
+    Column,
+    Table,
+)
+
+
+class Dialect(Protocol):
+    """How one database says it."""
+
+    next_account_id: str  # statement: ids of new accounts go on behind the greatest that there is
+
+    def read(self, column: Column) -> str:
+        """Expression that gives the column as Python has it; JSON as UTF-8 bytes, b"" for NULL."""
+        ...
+
+    def write(self, column: Column, source: str) -> str:
+        """Expression that makes the column's value of `source`, a parameter or a column of parameters."""
+        ...
+
+    def among(self, column: Column, parameter: int) -> str:
+        """Condition: the column's value is in the list that the parameter holds."""
+        ...
+
+
+def select(dialect: Dialect, table: Table, rest: str) -> str:
+    """All columns of the rows; `rest` starts with WHERE."""
+    columns = ", ".join(dialect.read(column) for column in table.columns)
+    return f"SELECT {columns} FROM {table.name} {rest}"  # noqa: S608  made of constants, values are parameters
+
+
+def on_conflict(table: Table) -> str:
+    """What makes an insert an upsert by primary key."""
+    key = ", ".join(column.name for column in table.key)
+    changes = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.columns[table.width :])
+    return f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
+
+
+def insert_account(dialect: Dialect) -> str:
+    """Inserts an account whose id the database gives; parameters are the other columns."""
+    columns = ACCOUNT.columns[1:]
+    names = ", ".join(column.name for column in columns)
+    values = ", ".join(dialect.write(column, f"${n}") for n, column in enumerate(columns, 1))
+    return f"INSERT INTO account ({names}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+
+
+class Upsert(NamedTuple):
+    table: Table
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Delete(NamedTuple):
+    """Of all rows whose key begins so: `width` columns of it."""
+
+    table: Table
+    width: int
+    keys: Sequence[tuple[Any, ...]]
+
+
+def operations(changes: Changes) -> Iterator[Upsert | Delete]:
+    """The statements of one commit, in order; each once at most, with all its rows. Rows are as they are stored."""
+    for delete in _deletions(changes):
+        if delete.keys:
+            yield delete._replace(keys=delete.table.stored(delete.keys))
+    for table, changed in (
+        (ACCOUNT, changes.accounts),
+        (DASHBOARD, changes.dashboards),
+        (WIDGET, changes.widgets),
+        (DEVICE, changes.devices),
+        (TOKEN, changes.tokens),
+        (VALUE, changes.values),
+        (PROPERTY, changes.properties),
+        (APPLIED, changes.applied),
+        (JOB, changes.jobs),
+    ):
+        if changed:
+            yield Upsert(table, table.stored(changed))
+
+
+def _deletions(changes: Changes) -> Iterator[Delete]:
+    for table in (DASHBOARD, WIDGET, DEVICE, VALUE, PROPERTY):
+        yield Delete(table, 2, changes.deleted_dashboards)
+    for table in (DEVICE, VALUE, PROPERTY):
+        yield Delete(table, 3, changes.deleted_devices)
+    yield Delete(WIDGET, 3, changes.deleted_widgets)
+    yield Delete(TOKEN, 1, [(token,) for token in changes.deleted_tokens])
+    yield Delete(VALUE, 3, [key[:3] for key in changes.deleted_values if key[4] == -1])
+    yield Delete(VALUE, 5, [key for key in changes.deleted_values if key[4] != -1])
+    yield Delete(PROPERTY, 6, changes.deleted_properties)
+    yield Delete(APPLIED, 2, changes.deleted_applied)
+    yield Delete(JOB, 1, [(key,) for key in changes.deleted_jobs])

@@ -1,0 +1,212 @@
+"""The repository that state, api, notify and the command line share, on PostgreSQL or SQLite.
+
+All methods raise :class:`StoreUnavailable` when the database can't be reached or can't write now, and may be called
+again; the store recovers by itself. Any other error is a fault of the caller or of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol, Self, TypeVar
+
+from vpin_store.errors import StoreUnavailable
+from vpin_store.rows import AccountRow, AccountRows, Changes, JobRow, TokenRow
+from vpin_store.schema import (
+    ACCOUNT,
+    DASHBOARD,
+    DEVICE,
+    JOB,
+    PROPERTY,
+    TOKEN,
+    VALUE,
+    WIDGET,
+    Table,
+    escape,
+)
+from vpin_store.statements import Dialect, insert_account, select
+from vpin_store.urls import sqlite_path
+
+T = TypeVar("T")
+
+_PARTS = (  # field of AccountRows, its table, the order of its rows
+    ("dashboards", DASHBOARD, "position, id"),
+    ("widgets", WIDGET, "dash_id, position, key"),
+    ("devices", DEVICE, "dash_id, position, id"),
+    ("tokens", TOKEN, "token"),
+    ("values", VALUE, "dash_id, device_id, pin_type, pin"),
+    ("properties", PROPERTY, "dash_id, device_id, pin_type, pin, name"),
+)
+
+
+class Driver(Protocol):
+    """One database. Lists among the arguments are the parameters of ``Dialect.among``."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    async def fetch(self, sql: str, *arguments: Any) -> list[Sequence[Any]]: ...
+    async def fetch_together(self, queries: Sequence[str], *arguments: Any) -> list[list[Sequence[Any]]]:
+        """Several queries with the same arguments on one snapshot."""
+        ...
+
+    async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
+        """One statement, committed; what its RETURNING gave."""
+        ...
+
+    async def commit(self, changes: Changes) -> None: ...
+
+
+def open_store(url: str, *, connections: int = 4) -> Store:
+    """The store of ``postgresql://user:password@host:port/name`` or ``sqlite:///path`` (four slashes: absolute).
+
+    It is opened by ``await store.open()`` or ``async with``. `connections`: most of them to PostgreSQL at a time.
+    """
+    path = sqlite_path(url)
+    if path is not None:
+        from vpin_store.sqlite import SqliteDriver
+
+        return Store(SqliteDriver(path))
+    from vpin_store.postgres import PostgresDriver
+
+    return Store(PostgresDriver(url, connections))
+
+
+class Store:
+    """Made by :func:`open_store`."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._sql = _Texts(driver.dialect)
+        self._ready = False
+        self._closed = False
+
+    async def open(self) -> None:
+        """Return at once even if PostgreSQL is away; :attr:`ready` tells. The tables must be there: see `upgrade`."""
+        await self._driver.open()
+        await self.ping()
+
+    async def close(self) -> None:
+        """Wait for running calls; a second time it does nothing."""
+        self._ready = False
+        if not self._closed:
+            self._closed = True
+            await self._driver.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    @property
+    def ready(self) -> bool:
+        """The database answered the last call."""
+        return self._ready
+
+    async def ping(self) -> bool:
+        """Ask the database, never raising StoreUnavailable; sets :attr:`ready`."""
+        try:
+            await self._watch(self._driver.fetch("SELECT 1"))
+        except StoreUnavailable:
+            return False
+        return True
+
+    async def find_account(self, email: str, app_name: str) -> AccountRow | None:
+        """By its key, as stored: the e-mail in lower case."""
+        return await self._account(self._sql.account_by_key, escape(email), escape(app_name))
+
+    async def get_account(self, account_id: int) -> AccountRow | None:
+        return await self._account(self._sql.account_by_id, account_id)
+
+    async def create_account(self, account: AccountRow) -> int | None:
+        """The id that the database gives the new account (`account.id` is not read); None: its key is taken."""
+        (values,) = ACCOUNT.stored([account])
+        while True:
+            created = await self._watch(self._driver.write(self._sql.insert_account, *values[1:]))
+            if created:
+                return created[0][0]
+            if await self.find_account(account.email, account.app_name):
+                return None
+            # The id is that of an account which was committed with its id (an import).
+            await self._watch(self._driver.write(self._driver.dialect.next_account_id))
+
+    async def set_password(self, account_id: int, password_hash: str) -> bool:
+        """False: no such account."""
+        changed = await self._watch(self._driver.write(self._sql.set_password, account_id, escape(password_hash)))
+        return bool(changed)
+
+    async def list_accounts(self, limit: int, after: int = 0) -> list[AccountRow]:
+        """Accounts by id, those with an id above `after`."""
+        return ACCOUNT.loaded(await self._watch(self._driver.fetch(self._sql.accounts, after, limit)))
+
+    async def has_super_admin(self) -> bool:
+        return bool(await self._watch(self._driver.fetch(self._sql.super_admin)))
+
+    async def find_tokens(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
+        """Those that exist, expired ones too, by token; one query."""
+        found = await self._watch(self._driver.fetch(self._sql.tokens, list(map(escape, tokens))))
+        return {row.token: row for row in TOKEN.loaded(found)}
+
+    async def load_accounts(self, ids: Sequence[int]) -> dict[int, AccountRows]:
+        """Whole accounts as of one moment, those that exist, by id; the number of queries is fixed."""
+        records = await self._watch(self._driver.fetch_together(self._sql.whole_accounts, list(ids)))
+        accounts = {row.id: AccountRows(row) for row in ACCOUNT.loaded(records[0])}
+        for (field, table, _), part in zip(_PARTS, records[1:], strict=True):
+            for row in table.loaded(part):
+                if row.account_id in accounts:
+                    getattr(accounts[row.account_id], field).append(row)
+        return accounts
+
+    async def commit(self, changes: Changes) -> None:
+        """Store all of it or, with an error, nothing. Of rows with equal keys in a list the last counts."""
+        if changes:
+            await self._watch(self._driver.commit(changes))
+
+    async def applied(self, shard: int) -> dict[bytes, int]:
+        """Number of the last applied slab by sender."""
+        found = await self._watch(self._driver.fetch(self._sql.applied, shard))
+        return {sender: number for sender, number in found}
+
+    async def jobs(self, shards: Sequence[int]) -> list[JobRow]:
+        return JOB.loaded(await self._watch(self._driver.fetch(self._sql.jobs, list(shards))))
+
+    async def _account(self, sql: str, *arguments: Any) -> AccountRow | None:
+        found = ACCOUNT.loaded(await self._watch(self._driver.fetch(sql, *arguments)))
+        return found[0] if found else None
+
+    async def _watch(self, call: Awaitable[T]) -> T:
+        """The call's result; keeps :attr:`ready`."""
+        try:
+            result = await call
+        except StoreUnavailable:
+            self._ready = False
+            raise
+        self._ready = True
+        return result
+
+
+class _Texts:
+    """The queries of a store in its database's dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        def among(table: Table, name: str) -> str:
+            return dialect.among(next(column for column in table.columns if column.name == name), 1)
+
+        self.account_by_key = select(dialect, ACCOUNT, "WHERE email = $1 AND app_name = $2")
+        self.account_by_id = select(dialect, ACCOUNT, "WHERE id = $1")
+        self.accounts = select(dialect, ACCOUNT, "WHERE id > $1 ORDER BY id LIMIT $2")
+        self.super_admin = "SELECT 1 FROM account WHERE is_super_admin LIMIT 1"
+        self.insert_account = insert_account(dialect)
+        self.set_password = "UPDATE account SET password_hash = $2 WHERE id = $1 RETURNING id"  # noqa: S105  no password
+        self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
+        self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
+        self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
+        self.whole_accounts = [
+            select(dialect, ACCOUNT, f"WHERE {among(ACCOUNT, 'id')}"),
+            *(
+                select(dialect, table, f"WHERE {among(table, 'account_id')} ORDER BY account_id, {order}")
+                for _, table, order in _PARTS
+            ),
+        ]
