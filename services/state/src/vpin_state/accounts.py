@@ -1,0 +1,183 @@
+"""What an app may ask before it is logged in: register, log-in, log-in to a shared dashboard, get-server (spec 02, 3)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from vpin_messages import entry, slab
+from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
+from vpin_messages.slab import Side
+from vpin_protocol import Command, Status, app_frame, app_response, split_all, split_first
+from vpin_store.passwords import VerifiedCache, hash_password, verify_password
+from vpin_store.rows import AccountRow
+
+from vpin_state import metrics
+
+if TYPE_CHECKING:
+    from vpin_store import Store
+
+    from vpin_state.settings import EntrySettings
+
+DEFAULT_APP = "Blynk"
+APP_NAME_MAX = 100
+EMAIL_MAX = 255
+FAILURES_MAX = 10
+FAILURE_SECONDS = 60.0
+FAILURES_KEPT = 10_000
+HOUR = 3600.0
+
+_email = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
+
+
+class AppEntry:
+    """Answers the requests of apps, one at a time per connection."""
+
+    def __init__(self, store: Store, settings: EntrySettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._verified = VerifiedCache(time.monotonic)
+        self._failures = Failures()
+        self._registrations: deque[float] = deque()
+
+    async def answer(self, request: EntryRequest) -> EntryAnswer:
+        """The answer to one request; StoreUnavailable when the database is away."""
+        match request.command:
+            case Command.REGISTER:
+                return await self._register(request)
+            case Command.LOGIN | Command.HARDWARE_LOGIN:
+                return await self._log_in(request)
+            case Command.SHARE_LOGIN:
+                return await self._share_log_in(request)
+            case Command.GET_SERVER:
+                return self._get_server(request)
+            case _:
+                return EntryAnswer(close=True)
+
+    async def _register(self, request: EntryRequest) -> EntryAnswer:
+        """`email·hash·app`: 200, 2 malformed, 4 taken, 6 limit or a second one on this connection."""
+        if request.side == Side.WEB or request.registered:
+            return _status(request, Status.NOT_ALLOWED, close=True)
+        fields = split_first(request.body, 2)
+        if len(fields) < 3:
+            return _status(request, Status.ILLEGAL_COMMAND)
+        email, app_hash, app_name = (field.decode(errors="replace") for field in fields)
+        email = email.strip().lower()
+        if not is_email(email) or not app_hash or not app_name:
+            return _status(request, Status.ILLEGAL_COMMAND)
+        if not self._may_register():
+            return _status(request, Status.NOT_ALLOWED)
+        if await self._store.find_account(email, app_name) is not None:
+            return _status(request, Status.ALREADY_REGISTERED)
+        password_hash = await asyncio.to_thread(hash_password, app_hash)
+        now = time.time_ns() // 1_000_000
+        row = AccountRow(0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", b"{}")
+        account_id = await self._store.create_account(row)
+        if account_id is None:
+            return _status(request, Status.ALREADY_REGISTERED)
+        self._registrations.append(time.monotonic())
+        self._verified.remember(password_hash, app_hash)
+        metrics.logins.labels("registered").inc()
+        return EntryAnswer(frames=app_response(request.message_id, Status.OK), registered=True)
+
+    def _may_register(self) -> bool:
+        now = time.monotonic()
+        while self._registrations and now - self._registrations[0] > HOUR:
+            self._registrations.popleft()
+        return len(self._registrations) < self._settings.registrations_per_hour
+
+    async def _log_in(self, request: EntryRequest) -> EntryAnswer:
+        """`email·hash[·os·version[·app]]`: a grant, or 2 malformed, 3 unknown, 5 wrong password, 22 no password."""
+        fields = [field.decode(errors="replace") for field in split_all(request.body)]
+        if len(fields) < 2:
+            return _status(request, Status.ILLEGAL_COMMAND)
+        email, app_hash = fields[0].lower(), fields[1]
+        if len(fields) >= 5 and fields[4] == "facebook":
+            return _status(request, Status.NOT_ALLOWED)
+        app_name = fields[4] if len(fields) >= 5 else DEFAULT_APP
+        if self._failures.too_many(email, request.address, time.monotonic()):
+            return _status(request, Status.QUOTA_LIMIT)
+        account = await self._store.find_account(email, app_name)
+        if account is None:
+            self._fail(email, request.address)
+            return _status(request, Status.NOT_REGISTERED)
+        if account.is_facebook_user and not account.password_hash:
+            return _status(request, Status.FACEBOOK_USER)
+        if not await self._verify(account, app_hash):
+            self._fail(email, request.address)
+            return _status(request, Status.NOT_AUTHENTICATED)
+        metrics.logins.labels("ok").inc()
+        os, version = (fields[2], fields[3]) if len(fields) >= 4 else ("", "")
+        opening = Opening(request.message_id, request.command, request.address, os, version)
+        return EntryAnswer(grant=Grant(account.id, 0, 0, 0, entry.encode(opening)))
+
+    async def _verify(self, account: AccountRow, app_hash: str) -> bool:
+        if self._verified.knows(account.password_hash, app_hash):
+            return True
+        if not await asyncio.to_thread(verify_password, account.password_hash, app_hash):
+            return False
+        self._verified.remember(account.password_hash, app_hash)
+        return True
+
+    def _fail(self, email: str, address: str) -> None:
+        metrics.logins.labels("refused").inc()
+        self._failures.add(email, address, time.monotonic())
+
+    async def _share_log_in(self, request: EntryRequest) -> EntryAnswer:
+        """`ownerEmail·token[·os·version[·uid]]`: a grant for that dashboard; the owner checks that it is shared now. Else 2, 6."""
+        fields = [field.decode(errors="replace") for field in split_all(request.body)]
+        if len(fields) < 2:
+            return _status(request, Status.ILLEGAL_COMMAND)
+        row = (await self._store.find_tokens([fields[1]])).get(fields[1])
+        account = await self._store.get_account(row.account_id) if row and row.kind == "share" else None
+        if row is None or account is None or account.email != fields[0].strip().lower():
+            return _status(request, Status.NOT_ALLOWED)
+        os, version, uid = (*fields[2:5], "", "", "")[:3]
+        opening = Opening(request.message_id, request.command, request.address, os, version, uid, shared=True)
+        return EntryAnswer(grant=Grant(row.account_id, row.dash_id, 0, slab.credential(fields[1]), entry.encode(opening)))
+
+    def _get_server(self, request: EntryRequest) -> EntryAnswer:
+        """`email·app`: the host to use (spec 02, 3.4)."""
+        fields = [field.decode(errors="replace") for field in split_all(request.body)]
+        if len(fields) < 2 or not fields[1] or len(fields[1]) > APP_NAME_MAX:
+            return _status(request, Status.ILLEGAL_COMMAND)
+        if not is_email(fields[0].strip().lower()):
+            return _status(request, Status.ILLEGAL_COMMAND_BODY)
+        return EntryAnswer(frames=app_frame(Command.GET_SERVER, request.message_id, self._settings.server_host.encode()))
+
+
+class Failures:
+    """Failed log-ins of the last minute by account and by address, bounded."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, deque[float]] = {}
+
+    def too_many(self, email: str, address: str, now: float) -> bool:
+        return self._count(f"account {email} {address}", now) >= FAILURES_MAX
+
+    def add(self, email: str, address: str, now: float) -> None:
+        if len(self._times) >= FAILURES_KEPT:
+            self._times.pop(next(iter(self._times)))
+        self._times.setdefault(f"account {email} {address}", deque(maxlen=FAILURES_MAX)).append(now)
+
+    def _count(self, key: str, now: float) -> int:
+        times = self._times.get(key)
+        if times is None:
+            return 0
+        while times and now - times[0] > FAILURE_SECONDS:
+            times.popleft()
+        if not times:
+            del self._times[key]
+        return len(times)
+
+
+def is_email(text: str) -> bool:
+    """Whether an address may register (spec 02, 3.1): one @, no ?, at most 255 characters, a domain."""
+    return len(text) <= EMAIL_MAX and _email.fullmatch(text) is not None
+
+
+def _status(request: EntryRequest, status: int, *, close: bool = False) -> EntryAnswer:
+    return EntryAnswer(frames=app_response(request.message_id, status), close=close)

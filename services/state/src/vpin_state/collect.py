@@ -1,0 +1,105 @@
+"""From the dirty marks of accounts to the rows of one commit."""
+
+from __future__ import annotations
+
+import msgspec
+from vpin_store.rows import (
+    Changes,
+    DashboardRow,
+    DeviceRow,
+    JobRow,
+    PropertyRow,
+    TokenRow,
+    ValueRow,
+    WidgetRow,
+)
+
+from vpin_state.model import Account, Dirty, Pin
+
+_json = msgspec.json.Encoder().encode
+_msgpack = msgspec.msgpack.Encoder().encode
+
+
+def collect(account: Account, changes: Changes) -> None:
+    """Move everything that is marked dirty into `changes` and clear the marks."""
+    dirty, account.dirty, account.listed = account.dirty, Dirty(), False
+    if dirty.account:
+        changes.accounts.append(account.row._replace(body=_json(account.body)))
+    _collect_deletions(account, dirty, changes)
+    for dash_id in dirty.dashboards:
+        if (dash := account.dashboards.get(dash_id)) is not None:
+            changes.dashboards.append(
+                DashboardRow(account.id, dash_id, dash.position, dash.active, dash.updated_at, _json(dash.settings))
+            )
+    _collect_widgets(account, dirty, changes)
+    _collect_devices(account, dirty, changes)
+    for token, (kind, dash_id, device_id, expires_at, body) in dirty.tokens.items():
+        changes.tokens.append(TokenRow(token, kind, account.id, dash_id, device_id, expires_at, body))
+    changes.values += [_value_row(account.id, pin) for pin in dirty.pins if _is_alive(account, pin)]
+    for dash_id, target, kind, number, name in dirty.properties:
+        dash = account.dashboards.get(dash_id)
+        bank = dash.banks.get(target) if dash else None
+        value = bank.properties.get((kind, number, name)) if bank else None
+        if value is not None:
+            changes.properties.append(PropertyRow(account.id, dash_id, target, kind, number, name, value))
+    changes.jobs += [JobRow(key, account.shard, body) for key, body in dirty.jobs]
+
+
+def _collect_deletions(account: Account, dirty: Dirty, changes: Changes) -> None:
+    changes.deleted_dashboards += [(account.id, dash) for dash in dirty.deleted_dashboards]
+    changes.deleted_widgets += [(account.id, *key) for key in dirty.deleted_widgets]
+    changes.deleted_devices += [(account.id, *key) for key in dirty.deleted_devices]
+    changes.deleted_tokens += dirty.deleted_tokens
+    changes.deleted_values += [(account.id, *key) for key in dirty.deleted_values]
+    changes.deleted_properties += [(account.id, *key) for key in dirty.deleted_properties]
+
+
+def _collect_widgets(account: Account, dirty: Dirty, changes: Changes) -> None:
+    by_dash: dict[int, set[int]] = {}
+    for dash_id, key in dirty.widgets:
+        by_dash.setdefault(dash_id, set()).add(key)
+    for dash_id, keys in by_dash.items():
+        if (dash := account.dashboards.get(dash_id)) is not None:
+            changes.widgets += [
+                WidgetRow(account.id, dash_id, widget.key, position, _json(widget.json))
+                for position, widget in enumerate(dash.widgets)
+                if widget.key in keys
+            ]
+
+
+def _collect_devices(account: Account, dirty: Dirty, changes: Changes) -> None:
+    for dash_id, device_id in dirty.devices:
+        dash = account.dashboards.get(dash_id)
+        if dash is None or (device := dash.devices.get(device_id)) is None:
+            continue
+        device.data_saved_at = device.data_received_at
+        changes.devices.append(
+            DeviceRow(
+                account.id,
+                dash_id,
+                device_id,
+                device.position,
+                device.name or "",
+                device.token,
+                device.template_id,
+                device.connect_time,
+                device.first_connect_time,
+                device.disconnect_time,
+                device.data_received_at,
+                device.last_logged_ip,
+                _json(device.body),
+            )
+        )
+
+
+def _value_row(account_id: int, pin: Pin) -> ValueRow:
+    pin.dirty = False
+    bank = pin.bank
+    lines = None if pin.lines is None else _msgpack(pin.lines)
+    return ValueRow(account_id, bank.dash.id, bank.target, pin.kind, pin.number, pin.value, lines, pin.updated_at)
+
+
+def _is_alive(account: Account, pin: Pin) -> bool:
+    """Whether the pin's dashboard and target are still there: a pin that was written and then deleted must not come back."""
+    dash = pin.bank.dash
+    return account.dashboards.get(dash.id) is dash and dash.banks.get(pin.bank.target) is pin.bank

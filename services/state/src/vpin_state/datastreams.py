@@ -1,0 +1,155 @@
+"""Datastreams: the pins of the template generation with their types, bounds and defaults (spec 07, 1–3; 03, 18.3)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from vpin_protocol import Status
+
+from vpin_state.errors import Refused
+from vpin_state.model import KIND_OF_NAME
+
+if TYPE_CHECKING:
+    from vpin_state.model import Dashboard, Device, JsonObject
+
+_VALUE_TYPES = frozenset(("INT", "DOUBLE", "STRING", "LOCATION", "ENUM", "RAW"))
+_POLICIES = frozenset(("NOTHING", "DEFAULT", "NO_DATA", "EMPTY", "DASHES"))
+_DEFAULTS: dict[str, Any] = {
+    "name": None,
+    "alias": None,
+    "pinType": "VIRTUAL",
+    "valueType": "STRING",
+    "min": None,
+    "max": None,
+    "defaultValue": None,
+    "syncWithLatest": False,
+    "waitForConfirmation": 0,
+    "invalidateAfter": 0,
+    "invalidateTo": "NOTHING",
+    "enumValues": None,
+    "enumFallback": None,
+}
+_INT = re.compile(rb"[+-]?[0-9]{1,10}")
+_DOUBLE = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+
+
+def of(device: Device) -> list[JsonObject] | None:
+    """The device's datastreams in list order; None: a device of the legacy generation.
+
+    A template attached to the device would come first (management API); so far only the dashboard can have the list.
+    """
+    return device.dash.settings.get("dataStreams")
+
+
+def of_target(dash: Dashboard, target: int) -> list[JsonObject] | None:
+    """The same for a target: values of tags and selectors follow the dashboard."""
+    device = dash.devices.get(target)
+    return dash.settings.get("dataStreams") if device is None else of(device)
+
+
+def find(streams: list[JsonObject], kind: int, number: int) -> JsonObject | None:
+    """The datastream on a pin."""
+    return next((s for s in streams if s["pin"] == number and KIND_OF_NAME[s["pinType"]] == kind), None)
+
+
+def admit(stream: JsonObject, value: bytes) -> bytes | None:
+    """What is stored for a write: the value, cropped to its bounds, or a fallback; None: no match (07, 3.3)."""
+    kind = stream["valueType"]
+    if b"\0" in value and kind not in ("STRING", "LOCATION", "RAW"):
+        return None
+    if kind == "INT":
+        number = int(value) if _INT.fullmatch(value) else None
+        return None if number is None or not -(1 << 31) <= number < 1 << 31 else _crop(stream, number, value)
+    if kind == "DOUBLE":
+        number = _double(value)
+        return None if number is None else _crop(stream, number, value)
+    if kind == "ENUM":
+        number = int(value) if _INT.fullmatch(value) else None
+        if number is not None and number in (stream["enumValues"] or ()):
+            return value
+        fallback = stream["enumFallback"]
+        return None if fallback is None else b"%d" % fallback
+    if kind == "LOCATION":
+        parts = value.split(b"\0")
+        return value if len(parts) == 2 and all(_double(p) is not None for p in parts) else None
+    return value
+
+
+def fits(stream: JsonObject, value: bytes) -> bool:
+    """Whether a stored value still is one of the datastream's type."""
+    admitted = admit(stream, value)
+    return admitted is not None and (stream["valueType"] != "ENUM" or admitted == value)
+
+
+def current(stream: JsonObject, value: bytes | None) -> bytes | None:
+    """What a reader gets: the stored value, else the default, else None."""
+    if value is not None:
+        return value
+    default = stream["defaultValue"]
+    return default.encode() if default else None
+
+
+def read_streams(raw: Any) -> list[JsonObject]:
+    """The list `dataStreams` of a dashboard with its defaults filled in; a list that breaks the rules: Refused(2)."""
+    if type(raw) is not list:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    streams = [_read_stream(item) for item in raw]
+    if len({s["id"] for s in streams}) < len(streams) or len({(s["pinType"], s["pin"]) for s in streams}) < len(
+        streams
+    ):
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return streams
+
+
+def _read_stream(raw: Any) -> JsonObject:
+    if type(raw) is not dict:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    stream: dict[str, Any] = {"id": raw.get("id"), "pin": raw.get("pin")}
+    for name, default in _DEFAULTS.items():
+        value = raw.get(name)
+        stream[name] = default if value is None else value
+    if not _is_sound(stream):
+        raise Refused(Status.ILLEGAL_COMMAND)
+    return stream
+
+
+def _is_sound(s: JsonObject) -> bool:
+    numbers, values = (int, float), s["enumValues"]
+    return (
+        type(s["id"]) is int
+        and type(s["pin"]) is int
+        and 0 <= s["pin"] <= 255
+        and type(s["pinType"]) is str
+        and s["pinType"] in KIND_OF_NAME
+        and type(s["valueType"]) is str
+        and s["valueType"] in _VALUE_TYPES
+        and type(s["invalidateTo"]) is str
+        and s["invalidateTo"] in _POLICIES
+        and all(s[k] is None or type(s[k]) is str for k in ("name", "alias", "defaultValue"))
+        and all(s[k] is None or type(s[k]) in numbers for k in ("min", "max"))
+        and (s["min"] is None or s["max"] is None or s["min"] <= s["max"])
+        and (s["valueType"] in ("INT", "DOUBLE") or s["min"] is s["max"] is None)
+        and type(s["syncWithLatest"]) is bool
+        and all(type(s[k]) in numbers and s[k] >= 0 for k in ("waitForConfirmation", "invalidateAfter"))
+        and (values is None or (type(values) is list and all(type(v) is int for v in values)))
+        and (s["enumFallback"] is None or type(s["enumFallback"]) is int)
+    )
+
+
+def _crop(stream: JsonObject, number: float, value: bytes) -> bytes:
+    low, high = stream["min"], stream["max"]
+    if low is not None and number < low:
+        return _shortest(low)
+    if high is not None and number > high:
+        return _shortest(high)
+    return value
+
+
+def _shortest(bound: float) -> bytes:
+    return str(int(bound) if bound == int(bound) else bound).encode()
+
+
+def _double(value: bytes) -> float | None:
+    number = float(value) if _DOUBLE.fullmatch(value) else None
+    return None if number is None or number in (float("inf"), float("-inf")) else number

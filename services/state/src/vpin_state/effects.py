@@ -1,0 +1,132 @@
+"""Effects: what a handler wants to happen outside the account. Handlers call these methods, the owner carries them out.
+
+A handler is ``def name(fx: Effects, session: Session, message_id: int, body: bytes) -> None``, registered with
+:func:`vpin_state.registry.handles`. It changes the account and calls `fx`. It does no IO and reads no clock but `fx.now`.
+If it changed anything but pin values (`fx.durable` is set by the owner when the account has structural marks, or by the
+handler through :meth:`Effects.after_commit`), all that it sends is released after the commit that holds the change.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vpin_messages.jobs import Job
+from vpin_messages.slab import Down, down_entry
+from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status
+
+if TYPE_CHECKING:
+    from vpin_messages.requests import PinReply
+    from vpin_state.config import Config
+    from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.session import Session
+
+_hardware = HARDWARE_HEADER.pack
+_app = APP_HEADER.pack
+
+
+class Effects:
+    """Collector of effects of one handler call. `now` is the time in ms since 1970, `config` the limits in force."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.now = 0
+        self.new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24)
+        self.session: Session | None = None  # who sent the message being handled
+        self.message_id = 0
+        self.durable = False
+        self.sends: list[tuple[Session, bytes]] = []
+        self.entries: list[tuple[Session, bytes]] = []  # CLOSE, IDLE: behind the sends
+        self.jobs: list[Job] = []
+        self.events: list[tuple[str, bytes]] = []
+        self.scheduled: list[tuple[int, Account, Callable[[Effects], None]]] = []
+
+    def begin(self, session: Session | None, message_id: int) -> None:
+        """Start collecting for one message."""
+        self.session = session
+        self.message_id = message_id
+        self.durable = False
+
+    # -- answers to the sender
+
+    def reply(self, status: int) -> None:
+        """Answer the message with a response."""
+        assert self.session is not None
+        self.respond(self.session, self.message_id, status)
+
+    def answer(self, command: int, body: bytes) -> None:
+        """Answer the message with a frame of its own id that carries data."""
+        assert self.session is not None
+        self.send(self.session, command, self.message_id, body)
+
+    # -- frames to anybody
+
+    def respond(self, session: Session, message_id: int, status: int) -> None:
+        header = _hardware if session.side == 0 else _app
+        self.sends.append((session, header(Command.RESPONSE, message_id, status)))
+
+    def send(self, session: Session, command: int, message_id: int, body: bytes) -> None:
+        """Send a frame in the session's framing. Towards boards id 0 becomes 1 (spec 01, 1.1)."""
+        if session.side == 0:
+            self.sends.append((session, _hardware(command, message_id or 1, len(body)) + body))
+        else:
+            self.sends.append((session, _app(command, message_id, len(body)) + body))
+
+    def to_apps(self, dash: Dashboard, command: int, message_id: int, body: bytes, *, but: Session | None = None) -> None:
+        """Send to every app session that hears of the dashboard, shared ones included, but not to `but`."""
+        for app in dash.account.apps:
+            if app is not but and app.hears(dash):
+                self.send(app, command, message_id, body)
+
+    def to_owner_apps(self, account: Account, command: int, message_id: int, body: bytes, *, but: Session | None = None) -> None:
+        """Send to the account's full app sessions, not to shared ones."""
+        for app in account.apps:
+            if app is not but and not app.shared:
+                self.send(app, command, message_id, body)
+
+    def to_device(
+        self, device: Device, message_id: int, body: bytes, *, command: int = Command.HARDWARE, but: Session | None = None
+    ) -> bool:
+        """Send to each connection of a device; False when none took it (none is there, or the body is over its buffer)."""
+        if len(body) > device.body_limit:
+            return False
+        taken = False
+        for session in device.sessions:
+            if session is not but:
+                self.send(session, command, message_id, body)
+                taken = True
+        return taken
+
+    # -- the rest
+
+    def close(self, session: Session) -> None:
+        """Close the client's connection once what is queued for it is written."""
+        session.closing = True
+        self.entries.append((session, down_entry(Down.CLOSE, session.id)))
+
+    def idle(self, session: Session, seconds: int) -> None:
+        """Give the connection a new idle time-out, 0 for none."""
+        self.entries.append((session, down_entry(Down.IDLE, session.id, seconds.to_bytes(4, "big"))))
+
+    def notify(self, job: Job) -> None:
+        """Hand a notification job to notify: stored with this commit, published after it."""
+        self.jobs.append(job)
+
+    def emit(self, key: str, body: bytes) -> None:
+        """Publish a domain event (JSON) under a routing key such as ``device.online``."""
+        self.events.append((key, body))
+
+    def schedule(self, at: int, account: Account, action: Callable[[Effects], None]) -> None:
+        """Run `action` at `at` (ms since 1970) on the owner, as a handler of its own."""
+        self.scheduled.append((at, account, action))
+
+    def after_commit(self) -> None:
+        """Release what this handler sends only after the commit, whatever it changed (e.g. an HTTP write of a value)."""
+        self.durable = True
+
+
+Handler = Callable[[Effects, "Session", int, bytes], None]
+Operation = Callable[[Effects, "Device", "object"], "PinReply"]
+
+__all__ = ["Effects", "Handler", "Status"]

@@ -1,0 +1,132 @@
+"""The entry: log-ins, registrations and what else a client may ask before it has a session. Any state process serves it.
+
+Tokens of boards are looked up in one query per message of the queue. Passwords are verified in threads, and a credential
+that was just verified is remembered for some minutes, so that a reconnect storm costs no argon2.
+Repeated failures are limited per account and per address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from vpin_bus import Delivery
+from vpin_messages import entry, slab
+from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening
+from vpin_messages.queues import ENTRY
+from vpin_messages.slab import Down, Side, down_entry
+from vpin_protocol import Command, Status, app_response, hardware_response
+from vpin_store import StoreUnavailable
+
+from vpin_state import metrics
+from vpin_state.accounts import AppEntry
+
+if TYPE_CHECKING:
+    from vpin_bus import Bus, Consumer, Outlet
+    from vpin_store import Store
+
+    from vpin_state.owner import Owner
+    from vpin_state.settings import EntrySettings
+
+log = structlog.get_logger()
+
+TOKEN_LENGTH = 32
+STRIP = bytes(range(33))
+"""White space and control characters around a token (spec 01, 3.1)."""
+RETRY_SECONDS = 0.25
+
+
+class Entry:
+    """Consumer of the entry queue."""
+
+    def __init__(self, bus: Bus, store: Store, owner: Owner, settings: EntrySettings) -> None:
+        self._bus = bus
+        self._store = store
+        self._owner = owner
+        self._apps = AppEntry(store, settings)
+        self._consumer: Consumer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        self._consumer = await self._bus.consume(ENTRY, self._on_delivery, prefetch=200)
+
+    async def stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, delivery: Delivery) -> None:
+        """Answer all requests of one message, boards together, apps each on its own; then acknowledge."""
+        waits: list[Any] = []
+        for batch in batches(delivery.body):
+            outlet = self._owner.outlet(batch.gateway)
+            boards = [request for request in batch.requests if request.side == Side.HARDWARE]
+            if boards:
+                waits.append(self._boards(outlet, boards))
+            waits += [self._app(outlet, request) for request in batch.requests if request.side != Side.HARDWARE]
+        await asyncio.gather(*waits)
+        if self._consumer is not None:
+            self._consumer.ack_one(delivery.tag)
+
+    async def _boards(self, outlet: Outlet, boards: list[EntryRequest]) -> None:
+        tokens = {request.session: _token(request.body) for request in boards}
+        wanted = {token for token in tokens.values() if token}
+        try:
+            found = await self._store.find_tokens(sorted(wanted)) if wanted else {}
+        except StoreUnavailable:
+            metrics.logins.labels("unavailable").inc(len(boards))
+            for request in boards:  # the board comes again by itself
+                _send(outlet, request, EntryAnswer(close=True))
+            return
+        for request in boards:
+            token = tokens[request.session]
+            row = found.get(token) if token else None
+            if row is None or row.kind != "device":
+                metrics.logins.labels("invalid token").inc()
+                answer = EntryAnswer(frames=hardware_response(request.message_id, Status.INVALID_TOKEN))
+            else:
+                metrics.logins.labels("ok").inc()
+                opening = Opening(request.message_id, request.command, request.address)
+                grant = Grant(row.account_id, row.dash_id, row.device_id, slab.credential(token), entry.encode(opening))
+                answer = EntryAnswer(grant=grant)
+            _send(outlet, request, answer)
+
+    async def _app(self, outlet: Outlet, request: EntryRequest) -> None:
+        try:
+            answer = await self._apps.answer(request)
+        except StoreUnavailable:
+            answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
+        except Exception:
+            log.exception("entry failed", command=request.command)
+            answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
+        _send(outlet, request, answer)
+
+
+def batches(body: bytes) -> Iterator[EntryBatch]:
+    """The batches of one message: each a u32 length and a msgpack EntryBatch."""
+    at = 0
+    while at + 4 <= len(body):
+        length = int.from_bytes(body[at : at + 4], "big")
+        at += 4
+        yield entry.decode_batch(body[at : at + length])
+        at += length
+
+
+def _token(body: bytes) -> str:
+    """The token of a log-in, "" where it can be none (spec 01, 3.1)."""
+    raw = body.strip(STRIP)
+    return raw.decode("ascii", errors="replace") if len(raw) == TOKEN_LENGTH else ""
+
+
+def _send(outlet: Outlet, request: EntryRequest, answer: EntryAnswer) -> None:
+    outlet.add(down_entry(Down.ENTRY, request.session, entry.encode(answer)))
+
+

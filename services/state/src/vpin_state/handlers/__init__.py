@@ -1,0 +1,1 @@
+"""Handlers by topic: one function for one command of one side."""

@@ -1,0 +1,67 @@
+"""Command 15: a board steers another board of the same account (spec 01, 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpin_protocol import BodyError, Command, Status, parse_pin, split_first
+
+from vpin_state.errors import Refused
+from vpin_state.handlers.hardware import take_device_write
+from vpin_state.model import KINDS
+from vpin_state.registry import HARDWARE, handles
+
+if TYPE_CHECKING:
+    from vpin_state.effects import Effects
+    from vpin_state.model import Account, Device
+    from vpin_state.session import Session
+
+MOST_BRIDGES = 100
+
+
+@handles(Command.BRIDGE, HARDWARE)
+def bridge(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`pin·i…·token` ties a bridge pin to a device, anything else is sent to the device that the pin is tied to."""
+    fields = split_first(body, 3)
+    if len(fields) < 3:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    if fields[1][:1] == b"i":
+        _tie(fx, session, fields[0], fields[2])
+    else:
+        target = (session.bridges or {}).get(fields[0])
+        if target is None:
+            raise Refused(Status.NOT_ALLOWED)
+        _send(fx, session, target, message_id, body[len(fields[0]) + 1 :])
+
+
+def _tie(fx: Effects, session: Session, pin: bytes, token: bytes) -> None:
+    device = _find_device(session.account, token.decode(errors="replace"))
+    bridges = session.bridges or {}
+    if device is None or (pin not in bridges and len(bridges) >= MOST_BRIDGES):
+        raise Refused(Status.NOT_ALLOWED)
+    session.bridges = {**bridges, pin: device}
+    fx.reply(Status.OK)
+
+
+def _find_device(account: Account, token: str) -> Device | None:
+    devices = (device for dash in account.dashboards.values() for device in dash.devices.values())
+    return next((device for device in devices if token and device.token == token), None)
+
+
+def _send(fx: Effects, session: Session, device: Device, message_id: int, body: bytes) -> None:
+    """To every other connection of the device as 15; a write also counts as the device's own."""
+    others = [other for other in device.sessions if other is not session]
+    for other in others:
+        fx.send(other, Command.BRIDGE, message_id, body)
+    if not others:
+        fx.reply(Status.DEVICE_NOT_IN_NETWORK)
+    if body[1:2] != b"w":
+        return
+    operation, _, rest = body.partition(b"\0")
+    raw_pin, _, value = rest.partition(b"\0")
+    kind = KINDS.get(operation[0])
+    if kind is None or not value:
+        raise BodyError("a write needs a pin and a value")
+    take_device_write(fx, device, kind, parse_pin(raw_pin), value)
+    if device.dash.active:
+        fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)

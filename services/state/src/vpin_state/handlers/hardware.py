@@ -1,0 +1,147 @@
+"""Command 20, the writes of boards and apps, and 65, what an app heard from a board by Bluetooth (spec 01, 4; 02, 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
+
+from vpin_state import lookup
+from vpin_state.errors import Refused
+from vpin_state.model import FIRST_TAG, KINDS
+from vpin_state.registry import APP, HARDWARE, handles
+from vpin_state.routes import route
+from vpin_state.values import app_sync, select_device, store
+
+if TYPE_CHECKING:
+    from vpin_state.effects import Effects
+    from vpin_state.model import Bank, Device
+    from vpin_state.session import Session
+
+SYNC_ID = 1111
+SHORTEST_WRITE = 4
+SHORTEST_RESEND = 8
+FAST_SPELLINGS = 1024
+"""Spellings of pins (`5`, `05`, …) that a bank remembers for the fast way: a board that sends ever new ones stays slow."""
+FAST_ROUTES = 65_536
+"""The same for an account's app writes."""
+
+
+@handles(Command.HARDWARE, HARDWARE)
+def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`vw·pin·value…`: store, tell the apps. Nothing is answered on success (spec 01, 4.2)."""
+    device = session.device
+    assert device is not None
+    if len(body) < SHORTEST_WRITE:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    if body[1:2] != b"w":
+        return
+    kind, number, value = _parse_write(body)
+    take_device_write(fx, device, kind, number, value)
+    if device.dash.active:
+        fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
+    if body[2:3] == b"\0" and len(device.bank.fast) < FAST_SPELLINGS and route(device.bank, kind, number).fast:
+        device.bank.fast[body[: body.find(0, 3)]] = device.bank.pin(kind, number)
+
+
+def take_device_write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> None:
+    """A board has written: store it, and remember when data came."""
+    store(fx, device.bank, kind, number, value)
+    device.data_received_at = fx.now
+
+
+def _parse_write(body: bytes) -> tuple[int, int, bytes]:
+    """(kind, pin, value) of `xw·pin·value`; BodyError where it is malformed, its value is empty or missing."""
+    fields = split_first(body, 3)
+    if len(fields) < 3 or not fields[2]:
+        raise BodyError("a write needs a pin and a value")
+    return _kind(fields[0]), parse_pin(fields[1]), fields[2]
+
+
+def _kind(operation: bytes) -> int:
+    kind = KINDS.get(operation[0]) if operation else None
+    if kind is None:
+        raise BodyError("pins are v, d or a")
+    return kind
+
+
+@handles(Command.HARDWARE, APP, also_shared=True)
+def app_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`dash[-target]·op·pin·value…`; see spec 02, 9.1 for the order of the checks."""
+    prefix, found, operation = body.partition(b"\0")
+    dash_id, target = parse_target(prefix)
+    dash = lookup.dash_of(session, dash_id)
+    if not found:
+        raise Refused(Status.ILLEGAL_COMMAND_BODY)
+    if session.shared and not dash.settings.get("isShared"):
+        raise Refused(Status.NOT_ALLOWED)
+    if operation[1:2] == b"u":
+        _select(fx, session, message_id, body, operation)
+        return
+    if operation[1:2] != b"w" or not dash.active:
+        return
+    devices = lookup.devices_of(dash, target)
+    if not devices:
+        return
+    fields = split_first(operation, 3)
+    if len(fields) < 3:
+        raise Refused(Status.ILLEGAL_COMMAND_BODY)
+    kind, number = _kind(fields[0]), parse_pin(fields[1])
+    banks = [device.bank for device in devices]
+    if FIRST_TAG <= target and target < 2 * FIRST_TAG:
+        banks.append(dash.bank(target))
+    for bank in banks:
+        store(fx, bank, kind, number, fields[2])
+    fx.to_apps(dash, Command.APP_SYNC, message_id, body, but=session)
+    taken = [fx.to_device(device, message_id, operation) for device in devices]
+    if not any(taken) and not dash.settings.get("isNotificationsOff"):
+        fx.reply(Status.DEVICE_NOT_IN_NETWORK)
+    _remember_route(session, devices, target, len(prefix), body, banks[0], kind, number)
+
+
+def _remember_route(
+    session: Session, devices: list[Device], target: int, prefix: int, body: bytes, bank: Bank, kind: int, number: int
+) -> None:
+    """Let the fast way do the next write like this one, where it is to one device and its pin just takes the value."""
+    routes = session.account.routes
+    simple = target < FIRST_TAG and not session.shared and body[prefix + 3 : prefix + 4] == b"\0"
+    if simple and len(routes) < FAST_ROUTES and route(bank, kind, number).fast:
+        routes[body[: body.find(0, prefix + 4)]] = (bank.pin(kind, number), devices[0])
+
+
+def _select(fx: Effects, session: Session, message_id: int, body: bytes, operation: bytes) -> None:
+    """`vu·selector·device`: show another device in a selector (spec 02, 9.3)."""
+    fields = split_first(operation, 3)
+    if len(fields) < 3:
+        raise Refused(Status.ILLEGAL_COMMAND_BODY)
+    dash = lookup.dash_of(session, parse_target(body.partition(b"\0")[0])[0])
+    widget = lookup.widget(dash, fields[1])
+    if widget.type != "DEVICE_SELECTOR":
+        raise Refused(Status.ILLEGAL_COMMAND)
+    device = lookup.device(dash, fields[2], unknown=Status.ILLEGAL_COMMAND)
+    select_device(widget, device.id)
+    fx.reply(Status.OK)
+    values = app_sync(dash, device.id)
+    for app in dash.account.apps:
+        if app is not session and app.hears(dash):
+            fx.send(app, Command.APP_SYNC, message_id, body)
+        elif app is not session:
+            continue
+        for command, value in values:
+            fx.send(app, command, SYNC_ID, value)
+
+
+@handles(Command.BLUETOOTH_RESEND, APP)
+def bluetooth_resend(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`dash-device·vw·pin·value`: as if the board had written it, but nobody is told (spec 02, 9.5)."""
+    if len(body) < SHORTEST_RESEND:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    prefix, _, operation = body.partition(b"\0")
+    dash_id, dashed, device_id = prefix.partition(b"-")
+    if not dashed:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    dash = lookup.dash(session, dash_id)
+    device = dash.devices.get(parse_int32(device_id))
+    if device is None or operation[1:2] != b"w":
+        return
+    take_device_write(fx, device, *_parse_write(operation))

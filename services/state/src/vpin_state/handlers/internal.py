@@ -1,0 +1,155 @@
+"""Command 17 of boards: hardware info, clock, meta data (spec 01, 3.3–3.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from vpin_protocol import BodyError, Command, Status, parse_int32, split_all
+
+from vpin_state.errors import Refused
+from vpin_state.handlers.presence import idle_seconds
+from vpin_state.registry import HARDWARE, handles
+
+if TYPE_CHECKING:
+    from vpin_state.effects import Effects
+    from vpin_state.model import Device
+    from vpin_state.session import Session
+
+DEFAULT_BUFFER = 250
+
+INFO_KEYS = {
+    "ver": "blynkVersion",
+    "blynk": "blynkVersion",
+    "fw": "version",
+    "mcu": "version",
+    "ncp": "ncpVersion",
+    "fw-type": "fwType",
+    "build": "build",
+    "tmpl": "templateId",
+    "dev": "boardType",
+    "cpu": "cpuType",
+    "con": "connectionType",
+}
+"""Key on the wire → key of hardwareInfo, for texts."""
+INFO_WORDS = {key.encode() for key in INFO_KEYS} | {b"h-beat", b"buff-in"}
+
+
+@handles(Command.INTERNAL, HARDWARE)
+def internal(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """Hardware info when the first field is one of its keys, else a request by its first word; unknown words are ignored."""
+    fields = split_all(body)
+    if not fields or not fields[0]:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    assert session.device is not None
+    if fields[0] in INFO_WORDS:
+        _take_info(fx, session, session.device, fields)
+    elif fields[0] == b"rtc":
+        _answer_rtc(fx, session.device)
+    elif fields[0] == b"utc":
+        _answer_utc(fx, session.device, fields[1] if len(fields) > 1 else b"")
+    elif fields[0] == b"meta":
+        _meta(fx, session.device, fields)
+
+
+def _take_info(fx: Effects, session: Session, device: Device, fields: list[bytes]) -> None:
+    """Replace the hardware info; heartbeat and buffer size apply from now on."""
+    pairs = {fields[i]: fields[i + 1].decode(errors="replace") for i in range(0, len(fields) - 1, 2)}
+    info: dict[str, Any] = {}
+    for word, key in INFO_KEYS.items():
+        if value := pairs.get(word.encode()):
+            info[key] = value
+    heartbeat = _number(pairs.get(b"h-beat"), missing=0, broken=-1)
+    buffer = _number(pairs.get(b"buff-in"), missing=DEFAULT_BUFFER, broken=DEFAULT_BUFFER)
+    info["heartbeatInterval"] = heartbeat
+    info["buffIn"] = buffer if buffer > 0 else DEFAULT_BUFFER
+    device.body["hardwareInfo"] = info
+    device.tell_buffer()
+    device.touched()
+    device.dash.updated_at = fx.now
+    if heartbeat > 0 and fx.config.hardware_idle_timeout:
+        fx.idle(session, idle_seconds(heartbeat))
+    fx.reply(Status.OK)
+
+
+def _number(text: str | None, *, missing: int, broken: int) -> int:
+    if text is None:
+        return missing
+    try:
+        return parse_int32(text.encode())
+    except BodyError:
+        return broken
+
+
+def _answer_rtc(fx: Effects, device: Device) -> None:
+    """Local time as if it were UTC, in the zone of the first RTC widget; no such widget: nothing."""
+    widget = next((w for w in device.dash.widgets if w.type == "RTC"), None)
+    if widget is None and not device.template_id:
+        return
+    zone = _zone(widget.json.get("tzName") if widget else None)
+    fx.answer(Command.INTERNAL, b"rtc\0%d" % local_seconds(fx.now, zone))
+
+
+def local_seconds(now: int, zone: tzinfo) -> int:
+    """Seconds of the wall clock of a zone at `now` (ms), counted as if it were UTC."""
+    offset = datetime.fromtimestamp(now / 1000, zone).utcoffset() or timedelta()
+    return now // 1000 + int(offset.total_seconds())
+
+
+def _zone(name: str | None) -> tzinfo:
+    if not name or name == "UTC":
+        return timezone.utc  # noqa: UP017  tzinfo of the standard kind
+    if name[0] in "+-":
+        hours, _, minutes = name[1:].partition(":")
+        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        return timezone(offset if name[0] == "+" else -offset)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return timezone.utc  # noqa: UP017
+
+
+def _device_zone(device: Device) -> tuple[str, tzinfo]:
+    name = next((w.json.get("tzName") for w in device.dash.widgets if w.type == "RTC"), None) or "UTC"
+    return name, _zone(name)
+
+
+def _answer_utc(fx: Effects, device: Device, word: bytes) -> None:
+    """`utc·word`: the clock in the forms that newer firmware asks for (spec 01, 3.4)."""
+    name, zone = _device_zone(device)
+    local = datetime.fromtimestamp(fx.now / 1000, zone)
+    offset, saving = local.utcoffset() or timedelta(), local.dst() or timedelta()
+    match word:
+        case b"time":
+            answer = str(fx.now)
+        case b"iso":
+            answer = local.isoformat(timespec="seconds")
+        case b"tz":
+            answer = f"{_minutes(offset - saving)}\0{_minutes(saving)}"
+        case b"tz_name":
+            answer = name
+        case _:
+            return
+    fx.answer(Command.INTERNAL, b"utc\0" + word + b"\0" + answer.encode())
+
+
+def _minutes(delta: timedelta) -> int:
+    return int(delta.total_seconds()) // 60
+
+
+def _meta(fx: Effects, device: Device, fields: list[bytes]) -> None:
+    """`meta·get·name`, `meta·set·name·value`: the device's metadata fields."""
+    metadata: dict[str, str] = device.body.get("metadata", {})
+    if len(fields) >= 3 and fields[1] == b"get":
+        name = fields[2].decode(errors="replace")
+        value = metadata.get(name) or (device.token if name == "Auth Token" else None)
+        if value is not None:
+            fx.answer(Command.INTERNAL, b"meta\0" + fields[2] + b"\0" + value.encode())
+    elif len(fields) >= 4 and fields[1] == b"set":
+        name = fields[2].decode(errors="replace")
+        if name not in metadata:
+            raise Refused(Status.ILLEGAL_COMMAND)
+        device.body["metadata"] = {**metadata, name: fields[3].decode(errors="replace")}
+        device.changed()
+        fx.reply(Status.OK)

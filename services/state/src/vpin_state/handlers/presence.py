@@ -1,0 +1,115 @@
+"""Boards and apps come and go (spec 01, 3.1, 3.2, 3.4; 02, 3.2, 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from vpin_protocol import Command, Status
+
+from vpin_state.registry import APP, handles
+from vpin_state.values import device_sync_on_connect, pin_modes
+
+if TYPE_CHECKING:
+    from vpin_messages.entry import Opening
+
+    from vpin_state.effects import Effects
+    from vpin_state.model import Account, Device
+    from vpin_state.session import Session
+
+SERVER_ID = 7777
+PIN_MODE_ID = 1
+RESEND_ID = 1111
+LAST_OUTDATED = "1.1.1"
+
+_json = msgspec.json.Encoder().encode
+
+
+def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
+    """Answer a board's log-in: 200, pin modes, the marked datastreams of a template; then tell the apps."""
+    device = session.device
+    assert device is not None
+    fx.reply(Status.OK)
+    if device.dash.active and (modes := pin_modes(device)) is not None:
+        fx.send(session, Command.HARDWARE, PIN_MODE_ID, modes)
+    if fx.config.resend_on_connect:
+        for body in device_sync_on_connect(device):
+            fx.send(session, Command.HARDWARE, RESEND_ID, body)
+    fx.to_apps(device.dash, Command.HARDWARE_CONNECTED, fx.message_id, b"%d-%d" % (device.dash.id, device.id))
+    device.connect_time = fx.now
+    device.first_connect_time = device.first_connect_time or fx.now
+    if fx.config.store_ip:
+        device.last_logged_ip = opening.address
+    device.touched()
+    if len(device.sessions) == 1:
+        fx.emit("device.online", _event(device, fx.now))
+
+
+def device_gone(fx: Effects, device: Device) -> None:
+    """One connection of a board is closed; with the last one the device is offline (spec 01, 3.2)."""
+    if device.sessions:
+        return
+    device.disconnect_time = fx.now
+    device.touched()
+    dash = device.dash
+    if dash.account.dashboards.get(dash.id) is not dash or dash.devices.get(device.id) is not device:
+        return
+    if dash.active and not dash.settings.get("isNotificationsOff"):
+        fx.to_apps(dash, Command.DEVICE_OFFLINE, 0, b"%d-%d" % (dash.id, device.id))
+    fx.emit("device.offline", _event(device, fx.now))
+
+
+def app_connected(fx: Effects, session: Session, opening: Opening) -> None:
+    """Answer an app's log-in and tell the boards that want to know (spec 02, 3.2)."""
+    fx.reply(Status.OK)
+    account = session.account
+    if not session.shared:
+        account.row = account.row._replace(last_login_at=fx.now, last_login_ip=opening.address if fx.config.store_ip else "")
+        account.mark_quietly().account = True
+        _tell_boards(fx, account, b"acon")
+    if opening.version == LAST_OUTDATED:
+        text = "This version of the app is outdated. Please update it: some features of your projects may not work."
+        fx.answer(Command.OUTDATED_APP, text.encode())
+
+
+def app_gone(fx: Effects, session: Session) -> None:
+    """An app session is closed, a shared one as well."""
+    _tell_boards(fx, session.account, b"adis")
+
+
+@handles(Command.LOGOUT, APP, also_shared=True)
+def logout(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`[uid]`: forget the push token of that phone, or all; answer, then close (spec 02, 11)."""
+    uid = body.decode(errors="replace")
+    for dash in session.account.dashboards.values():
+        for widget in dash.widgets:
+            if widget.type == "NOTIFICATION" and _forget_push(widget.json, uid):
+                widget.changed()
+    fx.reply(Status.OK)
+    fx.close(session)
+
+
+def _forget_push(json: dict[str, object], uid: str) -> bool:
+    changed = False
+    for key in ("androidTokens", "iOSTokens"):
+        tokens = json.get(key)
+        if isinstance(tokens, dict) and tokens and (not uid or uid in tokens):
+            json[key] = {k: v for k, v in tokens.items() if uid and k != uid}
+            changed = True
+    return changed
+
+
+def _tell_boards(fx: Effects, account: Account, word: bytes) -> None:
+    for dash in account.dashboards.values():
+        if dash.active and dash.settings.get("isAppConnectedOn"):
+            for device in dash.devices.values():
+                fx.to_device(device, SERVER_ID, word, command=Command.INTERNAL)
+
+
+def idle_seconds(heartbeat: int) -> int:
+    """Time-out of a board with that heartbeat, both in seconds: ceil(heartbeat × 2.3) (spec 01, 3.5)."""
+    return -(-heartbeat * 23 // 10)
+
+
+def _event(device: Device, now: int) -> bytes:
+    return _json({"account": device.dash.account.id, "dash": device.dash.id, "device": device.id, "name": device.name, "at": now})

@@ -1,0 +1,46 @@
+"""From rows to an account in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from vpin_store.rows import AccountRows
+
+from vpin_state.model import Account, Dashboard, Device, Widget
+
+_json = msgspec.json.Decoder(dict[str, Any]).decode
+_lines = msgspec.msgpack.Decoder(list[bytes]).decode
+
+
+def build_account(rows: AccountRows, shard: int) -> Account:
+    """The account that the rows describe; nothing is dirty, nobody is online."""
+    account = Account(rows.account, _json(rows.account.body or b"{}"), shard)
+    for row in rows.dashboards:
+        dash = Dashboard(account, row.id, _json(row.body), row.position)
+        dash.active = row.is_active
+        dash.updated_at = row.updated_at
+        account.dashboards[row.id] = dash
+    for row in rows.widgets:
+        dash = account.dashboards[row.dash_id]
+        dash.widgets.append(Widget(dash, row.key, _json(row.body)))
+        dash.next_key = max(dash.next_key, row.key + 1)
+    for row in rows.devices:
+        device = Device(account.dashboards[row.dash_id], row.id, row.name, row.token, _json(row.body), row.position)
+        device.template_id = row.template_id
+        device.connect_time = row.connect_time
+        device.first_connect_time = row.first_connect_time
+        device.disconnect_time = row.disconnect_time
+        device.data_received_at = device.data_saved_at = row.data_received_at
+        device.last_logged_ip = row.last_logged_ip
+        device.dash.devices[row.id] = device
+    for row in rows.values:
+        if (dash := account.dashboards.get(row.dash_id)) is not None:
+            pin = dash.bank(row.device_id).pin(row.pin_type, row.pin)
+            pin.value = row.value
+            pin.lines = None if row.lines is None else _lines(row.lines)
+            pin.updated_at = row.updated_at
+    for row in rows.properties:
+        if (dash := account.dashboards.get(row.dash_id)) is not None:
+            dash.bank(row.device_id).properties[row.pin_type, row.pin, row.name] = row.value
+    return account

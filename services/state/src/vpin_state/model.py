@@ -1,0 +1,376 @@
+"""An account in memory: dashboards, devices, widgets, pins. No IO, no clock, no locks: one owner changes it, in order.
+
+A *pin* is (dashboard, target, kind, number) and has one state: a value as it was written (spec 07, 1), or for pins of a
+terminal, map or advanced LCD the last few writes. The *target* is a device id or the id of a tag. Widgets keep no values:
+they are views of pins. What a write concerns (spec 03, 8.1) is compiled into a :class:`Route` when it is first used, and
+forgotten whenever the dashboard's shape changes (:meth:`Dashboard.reshape`).
+
+Whatever must be stored is marked dirty by the methods here; :mod:`vpin_state.collect` turns the marks into rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vpin_store.rows import AccountRow
+
+if TYPE_CHECKING:
+    from vpin_state.session import Session
+
+JsonObject = dict[str, Any]
+
+VIRTUAL, DIGITAL, ANALOG = ord("v"), ord("d"), ord("a")
+KINDS = {ord("v"): VIRTUAL, ord("V"): VIRTUAL, ord("d"): DIGITAL, ord("D"): DIGITAL, ord("a"): ANALOG, ord("A"): ANALOG}
+KIND_OF_NAME = {"VIRTUAL": VIRTUAL, "DIGITAL": DIGITAL, "ANALOG": ANALOG}
+
+FIRST_TAG = 100_000
+FIRST_SELECTOR = 200_000
+DEFAULT_BODY_LIMIT = 250
+"""Longest body for a board that has not told its receive buffer (spec 01, 4.4)."""
+
+
+class Dirty:
+    """What an account has to store, by primary key: the newest state is read when the rows are collected."""
+
+    __slots__ = (
+        "account",
+        "dashboards",
+        "deleted_dashboards",
+        "deleted_devices",
+        "deleted_properties",
+        "deleted_tokens",
+        "deleted_values",
+        "deleted_widgets",
+        "devices",
+        "jobs",
+        "pins",
+        "properties",
+        "tokens",
+        "widgets",
+    )
+
+    def __init__(self) -> None:
+        self.account = False
+        self.dashboards: set[int] = set()
+        self.widgets: set[tuple[int, int]] = set()  # dashboard, key
+        self.devices: set[tuple[int, int]] = set()  # dashboard, device
+        self.tokens: dict[str, tuple[str, int, int, int, bytes]] = {}  # token -> kind, dash, device, expires_at, body
+        self.pins: list[Pin] = []
+        self.properties: set[tuple[int, int, int, int, str]] = set()  # dash, target, kind, number, name
+        self.deleted_dashboards: list[int] = []
+        self.deleted_widgets: list[tuple[int, int]] = []
+        self.deleted_devices: list[tuple[int, int]] = []
+        self.deleted_tokens: list[str] = []
+        self.deleted_values: list[tuple[int, int, int, int]] = []  # dash, target, kind, number (-1: all)
+        self.deleted_properties: list[tuple[int, int, int, int, str]] = []
+        self.jobs: list[tuple[str, bytes]] = []
+
+
+class Account:
+    """One account. `dashboards` keeps the order of creation. `body` is what the profile has beside dashboards (apps)."""
+
+    __slots__ = ("apps", "body", "dashboards", "dirty", "id", "idle_since", "listed", "mails", "marks", "on_dirty", "routes", "row", "shard")
+
+    def __init__(self, row: AccountRow, body: JsonObject, shard: int) -> None:
+        self.id = row.id
+        self.row = row
+        self.body = body
+        self.shard = shard
+        self.dashboards: dict[int, Dashboard] = {}
+        self.apps: list[Session] = []  # logged-in app sessions, shared ones included
+        self.routes: dict[bytes, tuple[Pin, Device]] = {}  # b"1-0\0vw\0001" of app writes on the fast way
+        self.dirty = Dirty()
+        self.marks = 0  # grows with every change of more than a pin's value
+        self.on_dirty: list[Account] | None = None  # the owner's list of accounts to collect
+        self.listed = False  # in that list
+        self.idle_since = 0.0
+        self.mails = (0, 0)  # day, mails sent by its boards on that day
+
+    def mark(self) -> Dirty:
+        """The dirty marks, for writing a change that has to be committed before it is acknowledged."""
+        self.marks += 1
+        return self.mark_quietly()
+
+    def mark_quietly(self) -> Dirty:
+        """The dirty marks, for what nobody waits for: values, times."""
+        if not self.listed and self.on_dirty is not None:
+            self.listed = True
+            self.on_dirty.append(self)
+        return self.dirty
+
+    def mails_sent(self, day: int) -> int:
+        """Mails that the account's boards have sent on a day (days since 1970)."""
+        return self.mails[1] if self.mails[0] == day else 0
+
+    def count_mail(self, day: int) -> None:
+        self.mails = (day, self.mails_sent(day) + 1)
+
+    def change(self, **fields: Any) -> None:
+        """Replace columns of the account's row, e.g. ``change(energy=100)``."""
+        self.mark().account = True
+        self.row = self.row._replace(**fields)
+
+    def changed(self) -> None:
+        """`body` was changed."""
+        self.mark().account = True
+
+
+class Dashboard:
+    """One project. `settings` is its JSON without widgets, devices and isActive: what the app owns the shape of, tags included."""
+
+    __slots__ = ("account", "active", "banks", "devices", "id", "next_key", "position", "prefix", "settings", "updated_at", "widgets")
+
+    def __init__(self, account: Account, id: int, settings: JsonObject, position: int = 0) -> None:  # noqa: A002
+        self.account = account
+        self.id = id
+        self.position = position
+        self.settings = settings
+        self.active = False
+        self.updated_at = 0
+        self.widgets: list[Widget] = []  # in stored order
+        self.devices: dict[int, Device] = {}
+        self.banks: dict[int, Bank] = {}  # by target id: devices and tags
+        self.next_key = 1  # of the next widget
+
+    def bank(self, target: int) -> Bank:
+        """The pins of a target, made when there are none yet."""
+        bank = self.banks.get(target)
+        if bank is None:
+            bank = self.banks[target] = Bank(self, target)
+        return bank
+
+    def changed(self) -> None:
+        """Settings, activity or update time were changed."""
+        self.account.mark().dashboards.add(self.id)
+
+    def reshape(self) -> None:
+        """Widgets, devices, tags or activity changed: forget what was compiled from them."""
+        self.account.routes.clear()
+        for bank in self.banks.values():
+            bank.routes.clear()
+            bank.fast.clear()
+
+    def add_widget(self, json: JsonObject) -> Widget:
+        """Append a widget (normalised JSON, values taken out) and mark it."""
+        widget = Widget(self, self.next_key, json)
+        self.next_key += 1
+        self.widgets.append(widget)
+        widget.changed()
+        self.reshape()
+        return widget
+
+    def remove_widget(self, widget: Widget) -> None:
+        self.widgets.remove(widget)
+        dirty = self.account.mark()
+        dirty.widgets.discard((self.id, widget.key))
+        dirty.deleted_widgets.append((self.id, widget.key))
+        self.reshape()
+
+    def find_widget(self, id: int) -> Widget | None:  # noqa: A002
+        """The first widget of that id, not those inside tile templates."""
+        return next((w for w in self.widgets if w.id == id), None)
+
+    def remove_device(self, device: Device) -> None:
+        """Take the device and all its pins away. Its sessions are the caller's to close."""
+        del self.devices[device.id]
+        self.banks.pop(device.id, None)
+        dirty = self.account.mark()
+        dirty.devices.discard((self.id, device.id))
+        dirty.deleted_devices.append((self.id, device.id))
+        if device.token:
+            dirty.tokens.pop(device.token, None)
+            dirty.deleted_tokens.append(device.token)
+        self.reshape()
+
+
+class Widget:
+    """One widget. `json` is normalised, without the values of its pins; change it, then call :meth:`changed`."""
+
+    __slots__ = ("dash", "json", "key")
+
+    def __init__(self, dash: Dashboard, key: int, json: JsonObject) -> None:
+        self.dash = dash
+        self.key = key
+        self.json = json
+
+    @property
+    def id(self) -> int:
+        return self.json["id"]
+
+    @property
+    def type(self) -> str:
+        return self.json["type"]
+
+    def changed(self) -> None:
+        """The JSON was changed. If pins or types changed, `dash.reshape()` too."""
+        self.dash.account.mark().widgets.add((self.dash.id, self.key))
+
+
+class Device:
+    """One device of a dashboard. `body` is its JSON apart from the columns here (boardType, vendor, hardwareInfo, …)."""
+
+    __slots__ = (
+        "bank",
+        "body",
+        "body_limit",
+        "connect_time",
+        "dash",
+        "data_received_at",
+        "data_saved_at",
+        "disconnect_time",
+        "first_connect_time",
+        "id",
+        "last_logged_ip",
+        "name",
+        "position",
+        "prefix",
+        "sessions",
+        "template_id",
+        "token",
+    )
+
+    def __init__(self, dash: Dashboard, id: int, name: str, token: str, body: JsonObject, position: int = 0) -> None:  # noqa: A002
+        self.dash = dash
+        self.id = id
+        self.position = position
+        self.name = name
+        self.token = token
+        self.template_id = ""
+        self.body = body
+        self.connect_time = self.first_connect_time = self.disconnect_time = 0
+        self.data_received_at = self.data_saved_at = 0
+        self.last_logged_ip = ""
+        self.sessions: list[Session] = []
+        self.bank = dash.bank(id)
+        self.prefix = b"%d-%d\0" % (dash.id, id)  # in front of bodies to apps
+        self.body_limit = DEFAULT_BODY_LIMIT
+        self.tell_buffer()
+
+    @property
+    def online(self) -> bool:
+        return bool(self.sessions)
+
+    def tell_buffer(self) -> None:
+        """Compute `body_limit` from the hardware info (spec 01, 4.4): buff-in − 5, or 250 when nothing was told."""
+        info = self.body.get("hardwareInfo")
+        self.body_limit = info.get("buffIn", DEFAULT_BODY_LIMIT) - 5 if info else DEFAULT_BODY_LIMIT
+
+    def changed(self) -> None:
+        self.dash.account.mark().devices.add((self.dash.id, self.id))
+
+    def touched(self) -> None:
+        """Only times or addresses were changed: store them some time."""
+        self.dash.account.mark_quietly().devices.add((self.dash.id, self.id))
+
+    def set_token(self, token: str) -> None:
+        """Give the device a new token; the old one is worthless from now on."""
+        dirty = self.dash.account.mark()
+        if self.token:
+            dirty.tokens.pop(self.token, None)
+            dirty.deleted_tokens.append(self.token)
+        self.token = token
+        if token:
+            dirty.tokens[token] = ("device", self.dash.id, self.id, 0, b"")
+        self.changed()
+
+
+class Bank:
+    """The pins of one target (device or tag) of a dashboard, and its properties of pins without a widget.
+
+    `fast` maps the raw beginning of a board's write, b"vw\\0005", to the one pin that simply takes the value. A write that is
+    not in there takes the slow way, which fills it where the rules allow.
+    """
+
+    __slots__ = ("dash", "fast", "pins", "properties", "routes", "target")
+
+    def __init__(self, dash: Dashboard, target: int) -> None:
+        self.dash = dash
+        self.target = target
+        self.pins: dict[tuple[int, int], Pin] = {}  # (kind, number)
+        self.properties: dict[tuple[int, int, str], bytes] = {}  # (kind, number, name)
+        self.routes: dict[tuple[int, int], Route] = {}
+        self.fast: dict[bytes, Pin] = {}
+
+    def pin(self, kind: int, number: int) -> Pin:
+        """The pin, made when it is new."""
+        pin = self.pins.get((kind, number))
+        if pin is None:
+            pin = self.pins[kind, number] = Pin(self, kind, number)
+        return pin
+
+    def erase(self, kind: int, number: int) -> None:
+        """The pin becomes never written."""
+        if (pin := self.pins.get((kind, number))) is not None:
+            pin.erase()
+
+    def set_property(self, kind: int, number: int, name: str, value: bytes) -> None:
+        """Store a property that no widget took (spec 03, 12)."""
+        self.properties[kind, number, name] = value
+        self.dash.account.mark().properties.add((self.dash.id, self.target, kind, number, name))
+
+    def erase_properties(self, kind: int, number: int) -> None:
+        for key in [k for k in self.properties if k[:2] == (kind, number)]:
+            del self.properties[key]
+            dirty = self.dash.account.mark()
+            full = (self.dash.id, self.target, *key)
+            dirty.properties.discard(full)
+            dirty.deleted_properties.append(full)
+
+
+class Pin:
+    """State of one pin: `value` (parts joined by NUL, None: never written) or `lines` (several writes kept, oldest first).
+
+    The hot path sets `value` and `updated_at` itself and calls nothing but ``owner.append`` for a pin that is not dirty yet.
+    """
+
+    __slots__ = ("bank", "dirty", "kind", "lines", "number", "updated_at", "value")
+
+    def __init__(self, bank: Bank, kind: int, number: int) -> None:
+        self.bank = bank
+        self.kind = kind
+        self.number = number
+        self.value: bytes | None = None
+        self.lines: list[bytes] | None = None
+        self.updated_at = 0  # ms
+        self.dirty = False
+
+    def set(self, value: bytes, now: int) -> None:
+        """Take a value at `now` (ms)."""
+        self.value = value
+        self.updated_at = now
+        self.mark()
+
+    def mark(self) -> None:
+        """The pin has to be stored."""
+        if not self.dirty:
+            self.dirty = True
+            self.bank.dash.account.mark_quietly().pins.append(self)
+
+    def erase(self) -> None:
+        """Never written again."""
+        self.value = None
+        self.lines = None
+        dash = self.bank.dash
+        dirty = dash.account.mark()
+        if self.dirty:
+            self.dirty = False
+            dirty.pins.remove(self)
+        dirty.deleted_values.append((dash.id, self.bank.target, self.kind, self.number))
+
+    @property
+    def known(self) -> bool:
+        return self.value is not None or bool(self.lines)
+
+
+class Route:
+    """What a write of (kind, number) to a target concerns: the pins that take it, and the widgets behind them.
+
+    No widget takes it: `pins` is the pin itself and `widgets` is empty (the pin store).
+    """
+
+    __slots__ = ("fast", "pins", "widgets")
+
+    def __init__(self, pins: list[Pin], widgets: list[Widget], fast: bool) -> None:
+        self.pins = pins
+        self.widgets = widgets
+        self.fast = fast  # exactly one pin, nothing but the value to set, nobody else to run

@@ -1,0 +1,60 @@
+"""Which function handles which command of which side. A new command is a new function in the module of its topic.
+
+Handlers register when their module is imported; :func:`load` imports every module of :mod:`vpin_state.handlers`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vpin_protocol import Command
+
+if TYPE_CHECKING:
+    from vpin_messages.requests import PinReply, PinRequest
+    from vpin_state.effects import Effects, Handler
+    from vpin_state.model import Device
+
+HARDWARE, APP = "hardware", "app"
+
+hardware: dict[int, Handler] = {}
+app: dict[int, Handler] = {}
+shared: set[int] = set()
+"""App commands that a shared session may use (spec 02, 10)."""
+operations: dict[str, Callable[[Effects, Device, PinRequest], PinReply]] = {}
+"""Operations of the pin APIs by name."""
+
+
+def handles(command: Command, side: str, *, also_shared: bool = False) -> Callable[[Handler], Handler]:
+    """Register the decorated function for a command of boards (HARDWARE) or apps (APP)."""
+
+    def register(handler: Handler) -> Handler:
+        table = hardware if side == HARDWARE else app
+        if command in table:
+            raise ValueError(f"{command!r} of {side} has two handlers")
+        table[int(command)] = handler
+        if also_shared:
+            shared.add(int(command))
+        return handler
+
+    return register
+
+
+def operation(name: str) -> Callable[[Callable[[Effects, Device, PinRequest], PinReply]], Callable[[Effects, Device, PinRequest], PinReply]]:
+    """Register the decorated function for an operation of the pin APIs."""
+
+    def register(function: Callable[[Effects, Device, PinRequest], PinReply]) -> Callable[[Effects, Device, PinRequest], PinReply]:
+        operations[name] = function
+        return function
+
+    return register
+
+
+def load() -> None:
+    """Import all handler modules."""
+    from vpin_state import handlers
+
+    for module in pkgutil.iter_modules(handlers.__path__):
+        importlib.import_module(f"{handlers.__name__}.{module.name}")

@@ -1,0 +1,46 @@
+"""Requests of the pin APIs: from the REQUEST entry to the registered operation and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+from vpin_messages import requests
+from vpin_messages.requests import PinReply
+from vpin_messages.slab import credential
+from vpin_protocol import BodyError
+
+from vpin_state import registry
+from vpin_state.errors import Refused
+
+if TYPE_CHECKING:
+    from vpin_state.model import Account
+    from vpin_state.owner import Owner
+    from vpin_state.session import Instance
+
+log = structlog.get_logger()
+
+INVALID_TOKEN = PinReply(400, b"Invalid token.")
+
+
+def answer_request(
+    owner: Owner, instance: Instance, account: Account | None, number: int, dash_id: int, device_id: int, mark: int, payload: bytes
+) -> None:
+    """Run one operation; a reply to a change waits for its commit."""
+    dash = account.dashboards.get(dash_id) if account else None
+    device = dash.devices.get(device_id) if dash else None
+    if account is None or device is None or not device.token or credential(device.token) != mark:
+        owner.outbox.reply(instance, number, requests.encode(INVALID_TOKEN), durable=False)
+        return
+    request = requests.decode_request(payload)
+    fx = owner.begin(account)
+    operation = registry.operations.get(request.operation)
+    try:
+        reply = operation(fx, device, request) if operation else PinReply(404)
+    except (Refused, BodyError):
+        reply = PinReply(400, b"Wrong request format.")
+    except Exception:
+        log.exception("operation failed", operation=request.operation, account=account.id)
+        reply = PinReply(500, b"Internal error.")
+    durable = owner.settle(account)
+    owner.outbox.reply(instance, number, requests.encode(reply), durable)

@@ -1,0 +1,83 @@
+"""Sessions as an owner sees them, and the instances (gateways, API processes) that they come through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpin_messages.slab import Side
+
+if TYPE_CHECKING:
+    from vpin_bus import Outlet
+
+    from vpin_state.model import Account, Dashboard, Device
+
+
+class Instance:
+    """One sending process: its sessions in one shard, the number of its last slab that was applied, the way back to it."""
+
+    __slots__ = ("applied", "heard_at_tick", "outlet", "saved", "sender", "sessions")
+
+    def __init__(self, sender: bytes, outlet: Outlet, applied: int = 0) -> None:
+        self.sender = sender
+        self.outlet = outlet
+        self.applied = applied
+        self.saved = applied  # what the tables say
+        self.sessions: dict[int, Session] = {}
+        self.heard_at_tick = 0
+
+
+class Session:
+    """One logged-in connection. Frames to it are appended to `out` and leave when the slab is through.
+
+    While an answer to it waits for a commit, everything that comes later waits behind it in `held`, so that a client sees
+    its answers in order (spec 07, 10.4).
+    """
+
+    __slots__ = (
+        "account",
+        "bridges",
+        "closing",
+        "credential",
+        "dash",
+        "device",
+        "entries",
+        "held",
+        "id",
+        "instance",
+        "notified_at",
+        "os",
+        "out",
+        "queued",
+        "shared",
+        "side",
+        "uid",
+        "version",
+    )
+
+    def __init__(self, instance: Instance, id: int, side: Side, account: Account, device: Device | None = None) -> None:  # noqa: A002
+        self.instance = instance
+        self.id = id
+        self.side = side
+        self.account = account
+        self.device = device
+        self.dash: Dashboard | None = device.dash if device else None  # of the device, or the one that a shared session may see
+        self.shared = False
+        self.credential = 0
+        self.os = ""
+        self.version = ""
+        self.uid = ""
+        self.out: list[bytes] = []
+        self.held: list[tuple[int, bytes | tuple[bytes]]] | None = None  # (commit to wait for, frames or (down entry,))
+        self.entries: list[bytes] = []  # down entries behind the frames: CLOSE, IDLE
+        self.queued = False
+        self.closing = False
+        self.bridges: dict[bytes, Device] | None = None
+        self.notified_at: dict[str, float] | None = None  # kind of notification -> epoch seconds
+
+    @property
+    def is_hardware(self) -> bool:
+        return self.side == Side.HARDWARE
+
+    def hears(self, dash: Dashboard) -> bool:
+        """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it."""
+        return not self.shared or self.dash is dash

@@ -1,0 +1,122 @@
+"""Sessions come and go: opening with the right token, resuming after a change of owner, ending."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vpin_messages import requests
+from vpin_messages.entry import Opening
+from vpin_messages.requests import PinReply
+from vpin_messages.slab import Down, Side, credential, down_entry
+from vpin_protocol import Status
+
+from vpin_state import metrics
+from vpin_state.handlers import presence
+from vpin_state.session import Instance, Session
+
+if TYPE_CHECKING:
+    from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.owner import Owner
+
+
+def open_session(
+    owner: Owner,
+    instance: Instance,
+    account: Account | None,
+    side: int,
+    number: int,
+    dash_id: int,
+    device_id: int,
+    mark: int,
+    opening: Opening,
+) -> None:
+    """A client was let in by the entry: check once more that its token is still right, then answer the log-in."""
+    session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
+    if session is None:
+        status = Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
+        owner.turn_away(instance, number, side, opening.message_id, status)
+        return
+    _settle_in(session)
+    fx = owner.begin(session.account, session, opening.message_id)
+    if session.device is not None:
+        presence.device_connected(fx, session, opening)
+    else:
+        presence.app_connected(fx, session, opening)
+    owner.settle(session.account)
+
+
+def resume(
+    owner: Owner,
+    instance: Instance,
+    account: Account | None,
+    side: int,
+    number: int,
+    dash_id: int,
+    device_id: int,
+    mark: int,
+    opening: Opening | None,
+) -> Session | None:
+    """A session that another owner opened: take it over silently, or close it when its token is not right any more."""
+    session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
+    if session is None:
+        instance.outlet.add(down_entry(Down.CLOSE, number))
+        return None
+    _settle_in(session)
+    metrics.sessions_resumed.inc()
+    return session
+
+
+def end(owner: Owner, session: Session) -> None:
+    """The connection is gone."""
+    del session.instance.sessions[session.id]
+    fx = owner.begin(session.account)
+    metrics.sessions.labels(Side(session.side).name.lower()).dec()
+    if session.device is not None:
+        if session in session.device.sessions:
+            session.device.sessions.remove(session)
+            presence.device_gone(fx, session.device)
+    elif session in session.account.apps:
+        session.account.apps.remove(session)
+        presence.app_gone(fx, session)
+    session.closing = True
+    owner.settle(session.account)
+
+
+def refuse_request(owner: Owner, instance: Instance, request: int) -> None:
+    """The account of an API request can't be loaded now."""
+    owner.outbox.reply(instance, request, requests.encode(PinReply(503, b"The database is away, try again.")), durable=False)
+
+
+def _admit(
+    instance: Instance, account: Account | None, side: int, number: int, dash_id: int, device_id: int, mark: int, opening: Opening | None
+) -> Session | None:
+    if account is None:
+        return None
+    device: Device | None = None
+    dash: Dashboard | None = None
+    if side == Side.HARDWARE:
+        dash = account.dashboards.get(dash_id)
+        device = dash.devices.get(device_id) if dash else None
+        if device is None or not device.token or credential(device.token) != mark:
+            return None
+    elif mark:  # shared
+        dash = account.dashboards.get(dash_id)
+        token = dash.settings.get("sharedToken") if dash else None
+        if dash is None or not token or credential(token) != mark:
+            return None
+    session = Session(instance, number, Side(side), account, device)
+    session.credential = mark
+    session.dash = dash
+    session.shared = side != Side.HARDWARE and bool(mark)
+    if opening is not None:
+        session.os, session.version, session.uid = opening.os, opening.version, opening.uid
+    return session
+
+
+def _settle_in(session: Session) -> None:
+    session.instance.sessions[session.id] = session
+    if session.device is not None:
+        session.device.sessions.append(session)
+    else:
+        session.account.apps.append(session)
+    metrics.sessions.labels(session.side.name.lower()).inc()

@@ -1,0 +1,45 @@
+"""What the state service takes from the settings of the installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vpin_runtime.settings import parse_address
+
+from vpin_state.config import Config
+
+if TYPE_CHECKING:
+    from vpin_runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySettings:
+    """For clients that are not logged in."""
+
+    server_host: str
+    registrations_per_hour: int
+    initial_energy: int
+
+
+def core_config(settings: Settings) -> Config:
+    """Limits and names for the handlers."""
+    return Config(
+        server_host=settings.server_host or "127.0.0.1",
+        http_port=parse_address(settings.http).port,
+        https_port=parse_address(settings.tls).port,
+        hardware_idle_timeout=settings.hardware_idle_timeout,
+        notification_interval=settings.notification_interval,
+        initial_energy=settings.initial_energy,
+    )
+
+
+def entry_settings(settings: Settings) -> EntrySettings:
+    return EntrySettings(settings.server_host or "127.0.0.1", settings.registrations_per_hour, settings.initial_energy)
+
+
+def own_shards(settings: Settings) -> list[int]:
+    """Numbers of the shards that this process serves: all where it is the only kind of state process (replicas stand by)."""
+    if settings.state_index >= settings.state_count:
+        raise ValueError(f"VPIN_STATE_INDEX is {settings.state_index}, but VPIN_STATE_COUNT is {settings.state_count}: indexes run from 0")
+    return [n for n in range(settings.shards) if n % settings.state_count == settings.state_index]
