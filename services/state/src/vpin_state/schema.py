@@ -6,6 +6,7 @@ A reader takes a decoded JSON value and returns it in the one form that is kept,
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 import sys
@@ -94,17 +95,17 @@ def _number(raw: Any) -> float:
         text = raw.strip()
         if text and not _DECIMAL.fullmatch(text):
             raise bad()
-        return float(text or "0")
-    if kind is float or kind is int:
-        return float(raw)
-    raise bad()
+        raw = text or "0"
+    elif kind is not float and kind is not int:
+        raise bad()
+    value = float(raw)
+    if math.isinf(value):
+        raise bad()
+    return value
 
 
 def read_double(raw: Any) -> float:
-    value = _number(raw)
-    if value in (float("inf"), float("-inf")):
-        raise bad()
-    return value
+    return _number(raw)
 
 
 def read_float(raw: Any) -> float:
@@ -115,15 +116,18 @@ def read_float(raw: Any) -> float:
 @lru_cache(4096)
 def shortest(value: float) -> float:
     """The shortest decimal among those that are the same 32-bit float; out of range: Refused(11)."""
+    single = _single(value)
+    for digits in range(1, 9):
+        if _single(short := float(f"{single:.{digits}g}")) == single:
+            return short
+    return float(f"{single:.9g}")
+
+
+def _single(value: float) -> float:
     try:
-        (single,) = struct.unpack("f", struct.pack("f", value))
+        return struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:
         raise bad() from None
-    for digits in range(1, 10):
-        short = float(f"{single:.{digits}g}")
-        if struct.unpack("f", struct.pack("f", short))[0] == single:
-            return short
-    raise bad()  # infinity
 
 
 def read_text(raw: Any) -> str:
