@@ -1,0 +1,187 @@
+"""``vpin bench``: the load generator on the command line. Ends with 1 when a run found a fault, 2 when it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+
+from vpin.bench.client import BenchError, Target
+from vpin.bench.connections import connections
+from vpin.bench.latency import latency
+from vpin.bench.measurement import Measurement, show, write_json
+from vpin.bench.processes import Watch
+from vpin.bench.stream import Direction
+from vpin.bench.throughput import throughput
+from vpin.bench.web import http
+
+app = typer.Typer(
+    name="bench",
+    help="Measure a server that speaks the device protocol. It makes accounts of its own there; "
+    "start the server without a message quota (VPIN_MESSAGE_QUOTA=0).",
+    no_args_is_help=True,
+)
+
+Http = Annotated[str, typer.Option(help="Plain port: boards and HTTP.")]
+Tls = Annotated[str, typer.Option(help="TLS port: apps.")]
+Hardware = Annotated[str, typer.Option(help="Boards go here instead, e.g. straight to a gateway.")]
+App = Annotated[str, typer.Option(help="Apps go here instead (TLS).")]
+Pid = Annotated[list[str], typer.Option(help="NAME=PID of a server process to watch; repeatable.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
+Pairs = Annotated[int, typer.Option(min=1, help="Accounts, each with one app and one board.")]
+Seconds = Annotated[float, typer.Option(min=0.1, help="Length of a run.")]
+Way = Annotated[Direction, typer.Option(help="Who sends.")]
+FramesPerWrite = Annotated[int, typer.Option(min=1, max=4096, help="Frames in one write.")]
+InFlight = Annotated[int, typer.Option(min=0, help="Frames of a pair on their way; 1: one at a time, 0: 64 KiB full.")]
+Rate = Annotated[float, typer.Option(min=0.1, help="Frames a second of each pair.")]
+Idle = Annotated[int, typer.Option(min=1, help="Board connections to open and keep.")]
+AtATime = Annotated[int, typer.Option(min=1, help="Log-ins under way at a time.")]
+
+HTTP, TLS = "127.0.0.1:8080", "127.0.0.1:9443"
+
+
+@app.command("throughput")
+def run_throughput(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    hardware: Hardware = "",
+    app: App = "",
+    direction: Way = Direction.DEVICE_APP,
+    pairs: Pairs = 20,
+    frames_per_write: FramesPerWrite = 32,
+    in_flight: InFlight = 0,
+    seconds: Seconds = 5.0,
+    pid: Pid = [],  # noqa: B006  typer makes a new list for each call
+    json: Json = None,
+) -> None:
+    """Frames a second; every frame must arrive, in order, and the last value must be stored."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return [await throughput(target, watch, direction, pairs, frames_per_write, in_flight, seconds)]
+
+    _run(run, _target(http, tls, hardware, app), pid, json)
+
+
+@app.command("latency")
+def run_latency(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    hardware: Hardware = "",
+    app: App = "",
+    direction: Way = Direction.DEVICE_APP,
+    pairs: Pairs = 20,
+    rate: Rate = 20.0,
+    seconds: Seconds = 5.0,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Time from a write on one side to the read on the other, at a fixed rate."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return [await latency(target, watch, direction, pairs, rate, seconds)]
+
+    _run(run, _target(http, tls, hardware, app), pid, json)
+
+
+@app.command("connections")
+def run_connections(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    hardware: Hardware = "",
+    app: App = "",
+    idle: Idle = 10_000,
+    at_a_time: AtATime = 100,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Log-ins of boards a second, and memory of a watched process for each idle connection."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return [await connections(target, watch, idle, at_a_time)]
+
+    _run(run, _target(http, tls, hardware, app), pid, json)
+
+
+@app.command("http")
+def run_http(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    app: App = "",
+    pairs: Pairs = 20,
+    seconds: Seconds = 5.0,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Reads and writes of pins over HTTP, each client on one connection."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return await _http(target, watch, pairs, seconds)
+
+    _run(run, _target(http, tls, "", app), pid, json)
+
+
+@app.command("all")
+def run_all(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    hardware: Hardware = "",
+    app: App = "",
+    pairs: Pairs = 20,
+    seconds: Seconds = 5.0,
+    idle: Idle = 10_000,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Everything, one run after the other; `one at a time` with five times as many pairs."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return [
+            await throughput(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
+            await throughput(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
+            await throughput(target, watch, Direction.DEVICE_APP, 5 * pairs, in_flight=1, seconds=seconds),
+            await throughput(target, watch, Direction.APP_DEVICE, 5 * pairs, in_flight=1, seconds=seconds),
+            await latency(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
+            await latency(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
+            *await _http(target, watch, pairs, seconds),
+            await connections(target, watch, idle),
+        ]
+
+    _run(run, _target(http, tls, hardware, app), pid, json)
+
+
+_http = http  # commands have an option of that name
+
+
+def _run(
+    run: Callable[[Target, Watch], Awaitable[list[Measurement]]], target: Target, pids: list[str], json: Path | None
+) -> None:
+    try:
+        watch = Watch.parse(pids)
+
+        async def main() -> list[Measurement]:
+            return await run(target, watch)
+
+        measurements = uvloop.run(main())
+    except BenchError as error:
+        Console(stderr=True).print(f"vpin bench: {error}", highlight=False)
+        raise typer.Exit(2) from None
+    show(measurements)
+    if json is not None:
+        write_json(json, measurements)
+    if any(m.faults for m in measurements):
+        raise typer.Exit(1)
+
+
+def _target(http: str, tls: str, hardware: str, app: str) -> Target:
+    return Target(http=_address(http), app=_address(app or tls), hardware=_address(hardware or http))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise typer.BadParameter(f"{text!r}: give host:port")
+    return host.strip("[]") or "127.0.0.1", int(port)
