@@ -15,7 +15,7 @@ from vpin_runtime.logging import redact
 
 @pytest.fixture
 def configured(capsys: pytest.CaptureFixture[str]):
-    """Configures the logs, inside the test (its capture is not the fixture's); gives a function that returns the lines."""
+    """Configures the logs inside the test, whose capture is not the fixture's; then gives the lines."""
 
     def configure() -> Callable[[], list[dict[str, Any]]]:
         logging.configure("info", as_json=True)

@@ -50,14 +50,14 @@ class Exit(IntEnum):
     NOT_DRAINED = 4
 
 
-def run_service(name: str, settings: Settings, wire: Wire) -> Exit:
-    """Serve until a signal asks to stop; returns what the process shall exit with."""
+def run_service(name: str, settings: Settings, wire: Wire, on_ready: Callable[[], None] | None = None) -> Exit:
+    """Serve until a signal asks to stop, then return what to exit with. `on_ready` is called once it serves."""
     logging.configure(settings.log_level, settings.log_json)
     structlog.contextvars.bind_contextvars(service=name)
-    return uvloop.run(serve(name, settings, wire))
+    return uvloop.run(serve(name, settings, wire, on_ready))
 
 
-async def serve(name: str, settings: Settings, wire: Wire) -> Exit:
+async def serve(name: str, settings: Settings, wire: Wire, on_ready: Callable[[], None] | None = None) -> Exit:
     """The same on a running event loop."""
     stop = _stop_signal()
     asyncio.get_running_loop().set_exception_handler(_log_unhandled)
@@ -86,6 +86,8 @@ async def serve(name: str, settings: Settings, wire: Wire) -> Exit:
             log.error("cannot listen", error=str(error), advice=BIND_ERRORS[error.errno])
             return Exit.ADDRESS_TAKEN
         log.info("ready", pid=os.getpid(), ops=settings.ops)
+        if on_ready:
+            on_ready()
         await stop
         return await _stop(service)
 

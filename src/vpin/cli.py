@@ -1,0 +1,302 @@
+"""The `vpin` command. Every heavy import is inside the command that needs it: `vpin run` is ready in two seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from vpin_runtime.settings import Settings
+    from vpin_store import Store
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Self-hosted IoT backend for boards with virtual pins.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+user = typer.Typer(help="Accounts: add, change the password, list.", no_args_is_help=True)
+database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(user, name="user")
+app.add_typer(database, name="db")
+
+Properties = Annotated[
+    Path | None,
+    typer.Option("--server-properties", help="Take settings from an old server.properties (VPIN_… are stronger)."),
+]
+Toml = Annotated[Path | None, typer.Option("--config", help="Take settings from a TOML file (VPIN_… are stronger).")]
+
+
+def main() -> None:
+    """Entry point."""
+    if sys.argv[1:2] in ([], ["bench"], ["-h"], ["--help"]):
+        from vpin.bench.cli import app as bench
+
+        app.add_typer(bench, name="bench")
+    app()
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(lines)
+
+
+@app.command(
+    epilog=examples(
+        "vpin run", "VPIN_HTTP=:8088 VPIN_DATA=/srv/vpin vpin run", "vpin run --server-properties server.properties"
+    )
+)
+def run(server_properties: Properties = None, config: Toml = None) -> None:
+    """Run everything in one process: no broker, no database server."""
+    from vpin_runtime.serve import run_service
+
+    from vpin.embedded import wire_embedded
+    from vpin.welcome import welcome
+    from vpin.wiring import effective, prepare_database
+
+    settings = effective("embedded", load(server_properties, config))
+    _, new_password = asyncio.run(prepare_database(settings))
+    tell_first_password(settings, new_password)
+    raise typer.Exit(
+        run_service(
+            "embedded",
+            settings,
+            lambda stack: wire_embedded(settings, stack),
+            on_ready=lambda: typer.echo(welcome(settings)),
+        )
+    )
+
+
+class Part(StrEnum):
+    """A service with a process of its own."""
+
+    GATEWAY_HW = "gateway-hw"
+    GATEWAY_APP = "gateway-app"
+    STATE = "state"
+    NOTIFY = "notify"
+    API = "api"
+
+
+def run_part(part: Part, server_properties: Path | None, config: Path | None) -> NoReturn:
+    """Run one service until it is told to stop."""
+    from vpin_runtime.serve import run_service
+
+    from vpin.wiring import SettingsError, effective, wire
+
+    settings = effective(part, load(server_properties, config))
+    try:
+        wiring = wire(part, settings)
+    except SettingsError as error:
+        fail(str(error))
+    raise typer.Exit(run_service(part, settings, wiring))
+
+
+BROKER = "VPIN_BUS_URL=amqp://guest:guest@localhost/"
+DATABASE = "VPIN_DATABASE_URL=postgresql://vpin:secret@localhost/vpin"
+
+
+@app.command(name=Part.GATEWAY_HW, epilog=examples(f"{BROKER} VPIN_HARDWARE=:8081 vpin gateway-hw"))
+def gateway_hw(server_properties: Properties = None, config: Toml = None) -> None:
+    """Hold the boards' connections (a process of its own)."""
+    run_part(Part.GATEWAY_HW, server_properties, config)
+
+
+@app.command(name=Part.GATEWAY_APP, epilog=examples(f"{BROKER} VPIN_APP_TLS=:9444 vpin gateway-app"))
+def gateway_app(server_properties: Properties = None, config: Toml = None) -> None:
+    """Hold the apps' connections (a process of its own)."""
+    run_part(Part.GATEWAY_APP, server_properties, config)
+
+
+@app.command(
+    epilog=examples(
+        f"{BROKER} {DATABASE} vpin state", f"VPIN_STATE_INDEX=1 VPIN_STATE_COUNT=2 {BROKER} {DATABASE} vpin state"
+    )
+)
+def state(server_properties: Properties = None, config: Toml = None) -> None:
+    """Own the accounts: dashboards, devices, values (a process of its own)."""
+    run_part(Part.STATE, server_properties, config)
+
+
+@app.command(epilog=examples(f"{BROKER} VPIN_SMTP_HOST=mail.example.org vpin notify"))
+def notify(server_properties: Properties = None, config: Toml = None) -> None:
+    """Deliver notifications (a process of its own)."""
+    run_part(Part.NOTIFY, server_properties, config)
+
+
+@app.command(epilog=examples(f"{BROKER} {DATABASE} VPIN_API=:8082 vpin api"))
+def api(server_properties: Properties = None, config: Toml = None) -> None:
+    """Serve the HTTP APIs (a process of its own)."""
+    run_part(Part.API, server_properties, config)
+
+
+@app.command(name="config", epilog=examples("vpin config", "vpin config --server-properties server.properties"))
+def show_config(server_properties: Properties = None, config: Toml = None) -> None:
+    """Show the settings in force and where each comes from."""
+    from rich.table import Table
+
+    from vpin.configuration import in_force
+
+    table = Table()
+    for heading in ("setting", "value", "from", "meaning"):
+        table.add_column(heading, overflow="fold")
+    for line in in_force(load(server_properties, config)):
+        table.add_row(*line)
+    console().print(table)
+
+
+@app.command(epilog=examples("vpin doctor", "VPIN_HTTP=:80 vpin doctor"))
+def doctor(server_properties: Properties = None, config: Toml = None) -> None:
+    """Check ports, data folder, bus, database, certificate, clock and mail server, and say what to do."""
+    from rich.markup import escape
+
+    from vpin.doctor import Level, examine
+
+    settings = load(server_properties, config)
+    colours = {Level.GOOD: "green", Level.DOUBT: "yellow", Level.BAD: "red"}
+    out = console()
+
+    async def look() -> bool:
+        good = True
+        async for finding in examine(settings):
+            mark = f"[{colours[finding.level]}]{finding.level.value:5}[/]"
+            out.print(f"{mark} {finding.part:11} {escape(finding.what)}", highlight=False, soft_wrap=True)
+            if finding.advice:
+                out.print(f"{'':17} → {escape(finding.advice)}", highlight=False, soft_wrap=True)
+            good = good and finding.level is not Level.BAD
+        return good
+
+    if not asyncio.run(look()):
+        raise typer.Exit(1)
+
+
+@database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))
+def db_upgrade(server_properties: Properties = None, config: Toml = None) -> None:
+    """Bring the database to this version's schema; make the first administrator when there is none."""
+    from vpin.wiring import prepare_database
+
+    settings = load(server_properties, config)
+    migrated, new_password = asyncio.run(prepare_database(settings))
+    typer.echo("The database was brought to this version." if migrated else "The database has this version already.")
+    tell_first_password(settings, new_password)
+
+
+Email = Annotated[str, typer.Argument(help="E-mail address of the account.")]
+AppName = Annotated[str, typer.Option("--app", help="App that the account belongs to.")]
+Password = Annotated[
+    str,
+    typer.Option(
+        "--password",
+        envvar="VPIN_NEW_PASSWORD",
+        prompt=True,
+        hide_input=True,
+        confirmation_prompt=True,
+        help="The password.",
+    ),
+]
+
+
+@user.command(epilog=examples("vpin user add anna@example.org", "vpin user add --admin root@example.org"))
+def add(
+    email: Email,
+    password: Password,
+    app_name: AppName = "Blynk",
+    admin: Annotated[bool, typer.Option("--admin", help="With the rights of an administrator.")] = False,
+) -> None:
+    """Make an account."""
+    from vpin.accounts import add_account
+
+    settings = load()
+    with_store(settings, lambda store: add_account(store, email, password, settings, app_name=app_name, is_admin=admin))
+    typer.echo(f"{email} has an account.")
+
+
+@user.command(epilog=examples("vpin user passwd anna@example.org"))
+def passwd(email: Email, password: Password, app_name: AppName = "Blynk") -> None:
+    """Set the password of an account."""
+    from vpin.accounts import set_password
+
+    with_store(load(), lambda store: set_password(store, email, password, app_name))
+    typer.echo(f"The password of {email} is set.")
+
+
+@user.command(name="list", epilog=examples("vpin user list"))
+def list_users() -> None:
+    """List all accounts."""
+    from datetime import UTC, datetime
+
+    from rich.table import Table
+
+    from vpin.accounts import all_accounts
+
+    table = Table("id", "e-mail", "app", "administrator", "made", "last log-in")
+    for row in with_store(load(), all_accounts):
+        made, last = (
+            datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M") if at else "never"
+            for at in (row.created_at, row.last_login_at)
+        )
+        table.add_row(str(row.id), row.email, row.app_name, "yes" if row.is_super_admin else "", made, last)
+    console().print(table)
+
+
+def load(server_properties: Path | None = None, config: Path | None = None) -> Settings:
+    """The settings in force. Ends the program with a message when they are wrong."""
+    from pydantic import ValidationError
+    from vpin_runtime.settings import Settings
+
+    for variable, file in (("VPIN_SERVER_PROPERTIES", server_properties), ("VPIN_CONFIG", config)):
+        if file is not None:
+            os.environ[variable] = str(file)
+    try:
+        return Settings()
+    except ValidationError as error:
+        fail("\n".join(f"VPIN_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    except (OSError, ValueError) as error:
+        fail(str(error))
+
+
+def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
+    """Open the database, use it, close it. Ends the program with a message when that is impossible."""
+    from vpin_store import StoreUnavailable, open_store
+
+    from vpin.accounts import AccountError
+    from vpin.wiring import database_url
+
+    async def work() -> T:
+        async with open_store(database_url(settings), connections=1) as store:
+            return await use(store)
+
+    try:
+        return asyncio.run(work())
+    except AccountError as error:
+        fail(str(error))
+    except StoreUnavailable as error:
+        fail(f"the database does not answer: {error}\n`vpin doctor` tells more.")
+
+
+def tell_first_password(settings: Settings, password: str) -> None:
+    """If one was made up just now: nobody can look it up later."""
+    if password:
+        typer.echo(f"Administrator {settings.admin_email}, first password {password} (shown only now)")
+        typer.echo(f"Change it with: vpin user passwd {settings.admin_email}")
+
+
+def console() -> Console:
+    """Standard output, wide enough for a table when it is no terminal."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=240)
+
+
+def fail(message: str) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(2)

@@ -1,0 +1,120 @@
+"""Which parts a service is made of: opened in order, closed backwards. Services are imported when they are started."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from vpin_runtime.lifecycle import Service
+from vpin_runtime.serve import Wire
+from vpin_runtime.settings import Settings, source_of
+
+if TYPE_CHECKING:
+    from vpin_bus import Bus
+    from vpin_store import Store
+
+OPS_PORTS = {"embedded": 9100, "gateway-hw": 9101, "gateway-app": 9102, "state": 9103, "notify": 9104, "api": 9105}
+"""Loopback port of ``/metrics``, ``/healthz``, ``/readyz`` where VPIN_OPS names none: services may share a machine."""
+
+
+class SettingsError(ValueError):
+    """These settings cannot be used together; the message says what to do."""
+
+
+def effective(name: str, settings: Settings) -> Settings:
+    """The settings of one process: its own ops port where none is set."""
+    if source_of(settings, "ops") != "default":
+        return settings
+    return settings.model_copy(update={"ops": f"127.0.0.1:{OPS_PORTS[name]}"})
+
+
+def bus_url(settings: Settings) -> str:
+    return settings.bus_url or f"memory://{settings.data.absolute() / 'bus'}"
+
+
+def database_url(settings: Settings) -> str:
+    return settings.database_url.get_secret_value() or f"sqlite:///{settings.data.absolute() / 'vpin.db'}"
+
+
+def wire(name: str, settings: Settings) -> Wire:
+    """How the service of this name is wired in a process of its own. SettingsError without a broker."""
+    if not settings.bus_url:
+        raise SettingsError(
+            f"{name} runs in a process of its own and needs a broker: set VPIN_BUS_URL=amqp://user:password@host:5672/ "
+            "(or use `vpin run`, which needs none)"
+        )
+    if name in STORED and not settings.database_url.get_secret_value():
+        raise SettingsError(f"{name} needs a database: set VPIN_DATABASE_URL=postgresql://user:password@host:5432/name")
+    return lambda stack: MAKERS[name](settings, stack)
+
+
+async def open_bus(settings: Settings, stack: AsyncExitStack) -> Bus:
+    from vpin_bus import open_bus
+
+    bus = open_bus(bus_url(settings), replicated=settings.bus_replicated)
+    await bus.open()
+    stack.push_async_callback(bus.close)
+    return bus
+
+
+async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
+    from vpin_store import open_store
+
+    return await stack.enter_async_context(open_store(database_url(settings)))
+
+
+async def _gateway_hw(settings: Settings, stack: AsyncExitStack) -> Service:
+    from vpin_gateway_hw.app import GatewayHardware
+
+    return GatewayHardware(settings, await open_bus(settings, stack))
+
+
+async def _gateway_app(settings: Settings, stack: AsyncExitStack) -> Service:
+    from vpin_gateway_app.app import GatewayApp
+
+    return GatewayApp(settings, await open_bus(settings, stack))
+
+
+async def _state(settings: Settings, stack: AsyncExitStack) -> Service:
+    from vpin_state.app import StateService
+
+    store = await open_store(settings, stack)
+    return StateService(settings, await open_bus(settings, stack), store)
+
+
+async def _notify(settings: Settings, stack: AsyncExitStack) -> Service:
+    from vpin_notify.app import NotifyService
+
+    return NotifyService(settings, await open_bus(settings, stack))
+
+
+async def _api(settings: Settings, stack: AsyncExitStack) -> Service:
+    from vpin_api.app import ApiService
+
+    store = await open_store(settings, stack)
+    return ApiService(settings, await open_bus(settings, stack), store)
+
+
+MAKERS = {"gateway-hw": _gateway_hw, "gateway-app": _gateway_app, "state": _state, "notify": _notify, "api": _api}
+STORED = ("state", "api")
+
+
+async def prepare_database(settings: Settings) -> tuple[bool, str]:
+    """Bring the schema to this version and make the first administrator when there is none.
+
+    Returns whether there was something to migrate, and the administrator's password if it was made up just now.
+    """
+    from vpin_store import open_store, upgrade
+
+    from vpin.accounts import add_account
+
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrated = await upgrade(database_url(settings))
+    async with open_store(database_url(settings), connections=1) as store:
+        if await store.has_super_admin():
+            return migrated, ""
+        given = settings.admin_password.get_secret_value()
+        password = given or secrets.token_urlsafe(15)
+        await add_account(store, settings.admin_email, password, settings, is_admin=True)
+    return migrated, "" if given else password

@@ -1,0 +1,102 @@
+"""The command line, without servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from vpin.bench.cli import app as bench
+from vpin.cli import app
+
+Vpin = Callable[..., Any]
+
+
+@pytest.fixture
+def vpin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vpin:
+    monkeypatch.setenv("VPIN_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    for variable in ("VPIN_SERVER_PROPERTIES", "VPIN_CONFIG"):  # the command line sets them: put back what was there
+        monkeypatch.setenv(variable, "")
+    runner = CliRunner()
+    return lambda *arguments, **options: runner.invoke(app, arguments, **options)
+
+
+def commands(group: typer.Typer, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for command in group.registered_commands:
+        assert command.callback
+        yield (*path, command.name or command.callback.__name__)
+    for inner in group.registered_groups:
+        assert inner.typer_instance
+        assert inner.name
+        yield from commands(inner.typer_instance, (*path, inner.name))
+
+
+@pytest.mark.parametrize("path", list(commands(app)), ids=" ".join)
+def test_every_command_has_examples_in_its_help(vpin: Vpin, path: tuple[str, ...]):
+    text = vpin(*path, "--help").output
+    assert "Examples:" in text
+    assert f"vpin {' '.join(path)}" in text
+
+
+def test_the_load_generator_is_there():
+    assert set(commands(bench)) >= {("throughput",), ("latency",), ("connections",), ("http",)}
+
+
+def test_config_shows_sources_and_hides_secrets(vpin: Vpin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / "server.properties").write_text("hard.socket.idle.timeout=7\nadmin.pass=hidden-1\n")
+    monkeypatch.setenv("VPIN_SMTP_PASSWORD", "hidden-2")
+    monkeypatch.setenv("VPIN_BUS_URL", "amqp://guest:hidden-3@127.0.0.1/")
+    text = vpin("config", "--server-properties", str(tmp_path / "server.properties")).output
+    assert "hidden" not in text
+    (line,) = (line for line in text.splitlines() if "VPIN_HARDWARE_IDLE_TIMEOUT" in line)
+    assert "7" in line
+    assert "server.properties" in line
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"VPIN_HTTP": "localhost"}, "VPIN_HTTP: Value error, 'localhost' is no address"),
+        ({"VPIN_SHARDS": "0"}, "VPIN_SHARDS: Input should be greater than or equal to 1"),
+        ({"VPIN_CONFIG": "/nowhere.toml"}, "No such file or directory: '/nowhere.toml'"),
+        ({}, "VPIN_BUS_URL"),
+        ({"VPIN_BUS_URL": "amqp://127.0.0.1/"}, "VPIN_DATABASE_URL"),
+    ],
+)
+def test_settings_that_are_wrong_are_told(vpin: Vpin, environment: dict[str, str], message: str):
+    done = vpin("state", env=environment)
+    assert done.exit_code == 2
+    assert message in done.output
+
+
+def test_the_database_is_made_once_and_the_first_password_shown_once(vpin: Vpin):
+    first = vpin("db", "upgrade")
+    assert first.exit_code == 0, first.output
+    assert "Administrator admin@vpin.local, first password " in first.output
+    again = vpin("db", "upgrade")
+    assert "already" in again.output
+    assert "password" not in again.output
+
+
+def test_a_given_password_of_the_administrator_is_not_shown(vpin: Vpin):
+    done = vpin("db", "upgrade", env={"VPIN_ADMIN_EMAIL": "root@example.org", "VPIN_ADMIN_PASSWORD": "given-secret"})
+    assert "given-secret" not in done.output
+    assert "root@example.org" in vpin("user", "list").output
+
+
+def test_accounts(vpin: Vpin):
+    vpin("db", "upgrade")
+    assert vpin("user", "add", "Anna@example.org", "--password", "one").exit_code == 0
+    text = vpin("user", "list").output
+    assert "anna@example.org" in text
+    twice = vpin("user", "add", "anna@example.org", "--password", "one")
+    assert (twice.exit_code, "has an account already" in twice.output) == (2, True)
+    assert vpin("user", "passwd", "anna@example.org", "--password", "two").exit_code == 0
+    unknown = vpin("user", "passwd", "bob@example.org", "--password", "two")
+    assert (unknown.exit_code, "`vpin user add` makes one" in unknown.output) == (2, True)
+    assert "no e-mail address" in vpin("user", "add", "anna", "--password", "one").output

@@ -1,0 +1,59 @@
+"""What the doctor finds."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+from infra.process import free_port
+from vpin_runtime.settings import Settings
+
+from vpin import doctor
+from vpin.doctor import Finding, Level
+
+
+def examine(settings: Settings) -> dict[str, Finding]:
+    async def collect() -> dict[str, Finding]:
+        return {finding.part: finding async for finding in doctor.examine(settings)}
+
+    return asyncio.run(collect())
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("http", "tls", "mqtt")}
+    return Settings(data=tmp_path / "data", **addresses)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.integration
+def test_a_fresh_installation_is_fine(settings: Settings):
+    found = examine(settings)
+    assert not [finding for finding in found.values() if finding.level is Level.BAD]
+    assert found["mail"].level is Level.DOUBT
+
+
+@pytest.mark.integration
+def test_a_taken_port_is_wrong(settings: Settings):
+    with socket.create_server(("127.0.0.1", int(settings.mqtt.rpartition(":")[2]))):
+        finding = examine(settings)["mqtt"]
+    assert finding.level is Level.BAD
+    assert "VPIN_MQTT" in finding.advice
+
+
+@pytest.mark.integration
+def test_a_mail_server_that_does_not_answer_is_wrong(settings: Settings):
+    finding = examine(settings.model_copy(update={"smtp_host": "127.0.0.1", "smtp_port": free_port()}))["mail"]
+    assert finding.level is Level.BAD
+
+
+def test_a_broken_certificate_is_wrong(settings: Settings, tmp_path: Path):
+    (tmp_path / "bad.pem").write_text("no certificate")
+    finding = doctor.certificate(settings.model_copy(update={"tls_certificate": tmp_path / "bad.pem"}))
+    assert finding.level is Level.BAD
+
+
+def test_a_folder_that_cannot_be_written_is_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert doctor.data_folder(tmp_path).level is Level.BAD
