@@ -1,1 +1,1 @@
-"""HTTP pin APIs."""
+"""HTTP: the pin API, its documentation, health."""

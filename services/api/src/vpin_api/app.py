@@ -1,0 +1,105 @@
+"""Wiring and life cycle of the api service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from email.utils import formatdate
+
+import structlog
+from vpin_bus import Bus
+from vpin_runtime.metrics import gauge
+from vpin_runtime.settings import Settings, parse_address
+from vpin_store import Store
+
+from vpin_api.front import Front
+from vpin_api.owner import Owners
+from vpin_api.pins import PinRoutes
+from vpin_api.protocol import HttpServer
+from vpin_api.tokens import Tokens
+
+DRAIN = 6.0  # seconds for running requests when the service stops
+PING = 5  # seconds between two looks at the database
+
+log = structlog.get_logger("vpin.api")
+
+
+class ApiService:
+    """The HTTP service. `bus` and `store` are open, and stay so.
+
+    `listen`: serve ``settings.api``; without, connections come by :meth:`http_protocol_factory` (embedded run).
+    `health`: readiness of all parts for ``/api/v1/health``, where it is more than this service's own.
+    """
+
+    name = "api"
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        store: Store,
+        *,
+        health: Callable[[], dict[str, bool]] | None = None,
+        listen: bool = True,
+    ) -> None:
+        self._address = parse_address(settings.api) if listen and settings.api else None
+        self._bus = bus
+        self._store = store
+        self._tokens = Tokens(store.find_tokens)
+        self._owners = Owners(bus, settings.shards)
+        self._health = health or self.checks
+        self.application = Front(
+            PinRoutes(self._tokens, self._owners), self._healthy, forwarded=settings.proxy_protocol
+        )
+        self._http = HttpServer(self.application)
+        self._listener: asyncio.Server | None = None
+        self._clock: asyncio.Task[None] | None = None
+        self._started = False
+
+    @property
+    def port(self) -> int:
+        """The port it listens on (the system's choice when the settings say 0); 0 when it does not listen."""
+        return self._listener.sockets[0].getsockname()[1] if self._listener is not None else 0
+
+    async def start(self) -> None:
+        gauge("vpin_api_connections", "Open HTTP connections.", lambda: len(self._http.state.connections))
+        gauge("vpin_api_in_flight", "Requests that wait for an account's owner.", lambda: self._owners.in_flight)
+        await self._owners.start()
+        self._clock = asyncio.create_task(self._tick(), name="api clock")
+        if self._address is not None:
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: self.http_protocol_factory(tls=False), self._address.host, self._address.port, backlog=1024
+            )
+            log.info("api.listening", host=self._address.host, port=self.port)
+        self._started = True
+
+    async def stop(self) -> None:
+        self._started = False
+        if self._listener is not None:
+            self._listener.close()
+        await self._http.close(DRAIN)
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.gather(self._clock, return_exceptions=True)
+        await self._tokens.close()
+        await self._owners.stop()
+
+    def checks(self) -> dict[str, bool]:
+        return {"started": self._started, "bus": self._bus.ready, "database": self._store.ready}
+
+    def http_protocol_factory(self, tls: bool) -> asyncio.Protocol:
+        """A protocol for one connection that begins with an HTTP request; `tls`: it came through the TLS port."""
+        return self._http.protocol(tls)
+
+    def _healthy(self) -> bool:
+        return all(self._health().values())
+
+    async def _tick(self) -> None:
+        """Once a second: the `Date` of answers; now and then ask whether the database is back."""
+        second = 0
+        while True:
+            self._http.state.default_headers = [(b"date", formatdate(usegmt=True).encode("ascii"))]
+            if second % PING == 0 or not self._store.ready:
+                await self._store.ping()
+            second += 1
+            await asyncio.sleep(1)

@@ -1,0 +1,45 @@
+"""The FastAPI application: the OpenAPI document with its page at /docs, and routes that need a framework.
+
+The page comes from fastapi-offline, which ships Swagger UI: a home installation may have no internet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
+
+from vpin_api.openapi import DESCRIPTION, PARTS, PATHS, TAGS
+
+
+def build(version: str) -> FastAPI:
+    """The application, with the pin routes (which the front serves itself) described in its document."""
+    app = FastAPIOffline(
+        title="vpin",
+        version=version,
+        static_url="/docs/assets",
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        swagger_ui_parameters={"defaultModelsExpandDepth": -1, "displayRequestDuration": True},
+    )
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            made = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary="The HTTP API of your own IoT server",
+                description=DESCRIPTION,
+                tags=TAGS,
+                routes=app.routes,
+            )
+            made["paths"] = {**PATHS, **made["paths"]}
+            made["components"] = {**made.get("components", {}), **PARTS}
+            app.openapi_schema = made
+        return app.openapi_schema
+
+    app.openapi = document
+    return app

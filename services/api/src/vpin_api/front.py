@@ -1,0 +1,84 @@
+"""The ASGI application in front of everything: pin routes and health as bare ASGI, the rest to the FastAPI application.
+
+Order of spec 04 section 3.1: what has a fixed first segment, then `/{token}/…`, then 404. FastAPI is imported with the
+first request that needs it: boards and integrations never do, and the embedded run starts faster and stays smaller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+from vpin_api import answers, metrics, parsing
+from vpin_api.answers import NOT_FOUND, Header, Receive, Scope, Send
+from vpin_api.pins import PinRoutes
+
+VERSION = importlib.metadata.version("vpin-api")
+PAGES = ("/docs", "/openapi.json")  # what the documented application serves, with what is below
+HOME = {"http": b"/docs", "https": b"/admin"}  # where `/` leads, by port (spec 04 section 1.9)
+
+_JSON: list[Header] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), answers.ANY_ORIGIN]
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Front:
+    """`healthy` tells whether everything is ready; `forwarded`: an edge in front sets X-Forwarded-For and -Proto."""
+
+    def __init__(self, pins: PinRoutes, healthy: Callable[[], bool], *, forwarded: bool = False) -> None:
+        self._pins = pins
+        self._healthy = healthy
+        self._forwarded = forwarded
+        self._documented: Application | None = None
+        self._building = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"no {scope['type']} here")
+        if self._forwarded:
+            _take_forwarded(scope)
+        path: str = scope["path"]
+        if path.startswith(PAGES):
+            await (await self._application())(scope, receive, send)
+        elif path == "/api/v1/health":
+            await self._health(scope, send)
+        elif path == "/":
+            await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])
+        elif (found := parsing.parse_path(scope["raw_path"])) is not None:
+            await self._pins.serve(found, scope, receive, send)
+        else:
+            started = time.perf_counter()
+            await answers.send_reply(send, NOT_FOUND)
+            metrics.observe("other", NOT_FOUND.status, started)
+
+    async def _health(self, scope: Scope, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            await answers.send_reply(send, NOT_FOUND)
+            return
+        status, word = (200, "ok") if self._healthy() else (503, "unavailable")
+        body = json.dumps({"status": word, "version": VERSION}).encode()
+        await answers.send_answer(send, status, _JSON, body)
+
+    async def _application(self) -> Application:
+        async with self._building:
+            if self._documented is None:
+                self._documented = await asyncio.to_thread(_build)
+        return self._documented
+
+
+def _build() -> Application:
+    from vpin_api.documented import build
+
+    return build(VERSION)
+
+
+def _take_forwarded(scope: Scope) -> None:
+    """Put client and scheme as our edge saw them into the scope: the last value of each header is the edge's own."""
+    for name, value in scope["headers"]:
+        if name == b"x-forwarded-for":
+            scope["client"] = (value.rpartition(b",")[2].strip().decode("latin-1"), 0)
+        elif name == b"x-forwarded-proto":
+            scope["scheme"] = "https" if value.rpartition(b",")[2].strip().lower() == b"https" else "http"

@@ -1,0 +1,154 @@
+"""Requests to the owners of accounts and their replies, over the bus.
+
+To the owners this process is an instance like a gateway: it has a sender id, a down queue of its own, sends HEARTBEAT
+to every shard once a second and BYE when it stops. It has no sessions, so ANNOUNCE is answered with nothing. A request
+is an up entry whose session field is the request's number; the reply repeats it. So a slab that comes twice does no
+harm: the second reply finds its request gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import msgspec
+import structlog
+from vpin_bus import Bus, Consumer, Delivery, Outlet
+from vpin_messages import requests, slab
+from vpin_messages.queues import instance_queue, shard_queue
+from vpin_messages.requests import PinReply, PinRequest
+from vpin_messages.slab import Down, Up
+from vpin_store.rows import TokenRow
+
+from vpin_api.answers import BUSY
+
+IN_FLIGHT = 4_000  # requests that may wait for their reply
+TIMEOUT = 10.0  # seconds until a request without reply is answered with BUSY
+HEARTBEAT = 1.0  # seconds
+FAREWELL = 2.0  # seconds for BYE to be confirmed
+
+log = structlog.get_logger("vpin.api")
+
+
+class _Waiting:
+    """One request: who waits for it, and until when."""
+
+    __slots__ = ("deadline", "future")
+
+    def __init__(self, future: asyncio.Future[PinReply], deadline: float) -> None:
+        self.future = future
+        self.deadline = deadline
+
+
+class Owners:
+    """The way to the owners of all shards. :meth:`ask` never raises for a slow or absent owner: it answers BUSY."""
+
+    def __init__(self, bus: Bus, shards: int, *, in_flight: int = IN_FLIGHT, timeout: float = TIMEOUT) -> None:
+        self._bus = bus
+        self._shards = shards
+        self._limit = in_flight
+        self._timeout = timeout
+        self.sender = slab.new_sender()
+        self._outlets: list[Outlet] = []
+        self._full: set[int] = set()  # shards whose outlet is above its high mark
+        self._waiting: dict[int, _Waiting] = {}  # by request number, oldest first
+        self._number = 0
+        self._consumer: Consumer | None = None
+        self._clock: asyncio.Task[None] | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that wait for their reply."""
+        return len(self._waiting)
+
+    async def start(self) -> None:
+        """Declare the down queue and greet every shard."""
+        self._consumer = await self._bus.consume(instance_queue(self.sender), self._on_delivery)
+        self._outlets = [self._outlet(shard) for shard in range(self._shards)]
+        self._clock = asyncio.create_task(self._beat(), name="api heartbeat")
+
+    async def stop(self) -> None:
+        """Take leave of every shard; what still waits is answered with BUSY."""
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.gather(self._clock, return_exceptions=True)
+        for waiting in self._waiting.values():
+            _settle(waiting.future, BUSY)
+        for outlet in self._outlets:
+            outlet.add(slab.up_entry(Up.BYE))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await asyncio.gather(*(outlet.drained() for outlet in self._outlets))
+        for outlet in self._outlets:
+            outlet.close()
+        self._outlets = []
+        if self._consumer is not None:
+            await self._consumer.cancel()
+
+    async def ask(self, row: TokenRow, request: PinRequest) -> PinReply:
+        """The owner's answer; BUSY when too many wait already, or none came in time."""
+        shard = slab.shard_of(row.account_id, self._shards)
+        if len(self._waiting) >= self._limit or shard in self._full or not self._outlets:
+            return BUSY
+        loop = asyncio.get_running_loop()
+        number = self._number = self._number % 0xFFFFFFFF + 1
+        future: asyncio.Future[PinReply] = loop.create_future()
+        self._waiting[number] = _Waiting(future, loop.time() + self._timeout)
+        entry = slab.up_entry(
+            Up.REQUEST,
+            number,
+            requests.encode(request),
+            account=row.account_id,
+            dash=row.dash_id,
+            device=row.device_id,
+            credential=slab.credential(row.token),
+        )
+        self._outlets[shard].add(entry)
+        try:
+            return await future
+        finally:
+            self._waiting.pop(number, None)
+
+    def _outlet(self, shard: int) -> Outlet:
+        def on_pressure(full: bool) -> None:
+            (self._full.add if full else self._full.discard)(shard)
+
+        return self._bus.outlet(
+            shard_queue(shard), lambda number: slab.head(self.sender, number), on_pressure=on_pressure
+        )
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        try:
+            slab.read_head(delivery.body)
+            for kind, number, payload in slab.down_entries(delivery.body):
+                waiting = self._waiting.get(number) if kind == Down.REPLY else None
+                if waiting is not None:
+                    _settle(waiting.future, requests.decode_reply(payload))
+        except (slab.SlabError, msgspec.MsgspecError) as error:
+            log.error("api.slab_unreadable", error=str(error))
+        if self._consumer is not None:
+            self._consumer.ack(delivery.tag)
+
+    async def _beat(self) -> None:
+        beat = slab.up_entry(Up.HEARTBEAT)
+        while True:
+            for shard, outlet in enumerate(self._outlets):
+                if shard not in self._full:
+                    outlet.add(beat)
+            self._expire(asyncio.get_running_loop().time())
+            await asyncio.sleep(HEARTBEAT)
+
+    def _expire(self, now: float) -> None:
+        expired = 0
+        for waiting in self._waiting.values():
+            if waiting.deadline > now:
+                break
+            _settle(waiting.future, BUSY)
+            expired += 1
+        if expired:
+            log.warning("api.owner_silent", requests=expired, seconds=self._timeout)
+
+
+def _settle(future: asyncio.Future[PinReply], reply: PinReply) -> None:
+    if not future.done():
+        future.set_result(reply)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tiny_owner import TOKEN, Owner
+from vpin_api import owner as module
+from vpin_api.answers import BUSY
+from vpin_api.owner import Owners
+from vpin_bus import open_bus
+from vpin_messages import slab
+from vpin_messages.queues import instance_queue, shard_queue
+from vpin_messages.requests import PinReply, PinRequest
+from vpin_messages.slab import Down, Up
+from vpin_store.rows import TokenRow
+
+pytestmark = pytest.mark.anyio
+ROW = TokenRow(TOKEN, "device", 7, 3, 2, 0, b"")
+GET = PinRequest("get", "v", 1)
+
+
+async def test_a_request_names_the_device_and_its_reply_comes_back() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 4, {("v", 1): ["5"]})
+    await owner.start()
+    owners = Owners(bus, 4)
+    await owners.start()
+    assert await owners.ask(ROW, GET) == PinReply(200, b'["5"]')
+    entry, request = owner.seen[0]
+    assert (entry.account, entry.dash, entry.device, entry.credential) == (7, 3, 2, slab.credential(TOKEN))
+    assert request == GET
+    await owners.stop()
+    await bus.close()
+
+
+async def test_every_shard_hears_a_heartbeat_at_once_and_a_farewell_at_the_end() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 3)
+    await owner.start()
+    owners = Owners(bus, 3)
+    await owners.start()
+    await asyncio.sleep(0)
+    await owners.stop()
+    assert sorted(owner.kinds) == [Up.HEARTBEAT] * 3 + [Up.BYE] * 3
+    await bus.close()
+
+
+async def test_replies_in_any_order_and_twice_find_their_requests() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 1, replies=2)
+    owner.answer = lambda entry, request: PinReply(200, str(request.pin).encode())
+    await owner.start()
+    owners = Owners(bus, 1)
+    await owners.start()
+    replies = await asyncio.gather(*(owners.ask(ROW, PinRequest("get", "v", pin)) for pin in range(50)))
+    assert [int(reply.body) for reply in replies] == list(range(50))
+    assert len(await asyncio.gather(*(owners.ask(ROW, GET) for _ in range(3)))) == 3
+    assert owners.in_flight == 0
+    await owners.stop()
+    await bus.close()
+
+
+async def test_a_silent_owner_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT", 0.01)
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 1, answer=lambda entry, request: None)
+    await owner.start()
+    owners = Owners(bus, 1, timeout=0.03)
+    await owners.start()
+    assert await owners.ask(ROW, GET) == BUSY
+    await owners.stop()
+    await bus.close()
+
+
+async def test_too_many_in_flight_are_refused_and_stopping_answers_the_rest() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owners = Owners(bus, 1, in_flight=2)
+    await owners.start()
+    waiting = [asyncio.create_task(owners.ask(ROW, GET)) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert await owners.ask(ROW, GET) == BUSY
+    await owners.stop()
+    assert await asyncio.gather(*waiting) == [BUSY, BUSY]
+    assert await owners.ask(ROW, GET) == BUSY
+    await bus.close()
+
+
+async def test_a_full_shard_is_refused_at_once_until_it_drains() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owners = Owners(bus, 1)
+    await owners.start()
+    await asyncio.sleep(0)
+    big = PinRequest("update", "v", 1, ["x" * 500_000])
+    for _ in range(20_000 - await bus.depth(shard_queue(0))):
+        await bus.publish(shard_queue(0), b"")
+    waiting = [asyncio.create_task(owners.ask(ROW, big)) for _ in range(10)]
+    await asyncio.sleep(0)
+    assert await owners.ask(ROW, GET) == BUSY
+    await owners.stop()
+    await asyncio.gather(*waiting)
+    await bus.close()
+
+
+async def test_announcements_and_garbage_on_the_down_queue_do_no_harm() -> None:
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 1)
+    await owner.start()
+    owners = Owners(bus, 1)
+    await owners.start()
+    queue = instance_queue(owners.sender)
+    head = slab.head(b"x" * 16, 1)
+    for body in (
+        b"",
+        b"garbage",
+        head + slab.down_entry(Down.ANNOUNCE, 0),
+        head + b"\x05",
+        head + slab.down_entry(Down.REPLY, 1, b"\xc1"),
+    ):
+        await bus.publish(queue, body)
+    assert (await owners.ask(ROW, GET)).status == 400
+    await owners.stop()
+    await bus.close()
