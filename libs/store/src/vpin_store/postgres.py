@@ -1,13 +1,18 @@
-"""PostgreSQL behind a store: a pool of asyncpg connections that heals by itself."""
+"""PostgreSQL behind a store: a pool of asyncpg connections that heals by itself.
+
+Many rows go to the server as one array per column and come out of ``unnest`` there. Measured per pin value, client and
+server (PostgreSQL 15): 1.8 + 3.6 µs; COPY into a temporary table 1.0 + 3.4 µs, but three times as much as this for a
+commit of 50 rows; executemany 1.8 + 7.5 µs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
-import asyncpg  # type: ignore[reportMissingTypeStubs]  it has none
+import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
 from vpin_store.errors import StoreUnavailable
 from vpin_store.rows import Changes
@@ -17,6 +22,10 @@ from vpin_store.urls import postgres_dsn
 
 CONNECT_SECONDS = 5.0  # to connect, and to wait for a free connection
 COMMAND_SECONDS = 30.0  # one statement: more means that the server hangs
+STATEMENT_ROWS = 1000  # encoding holds the event loop up: 2 ms for so many
+SESSION = {"application_name": "vpin", "jit": "off"}
+
+_asyncpg = cast(Any, asyncpg)  # it has no types
 
 _AWAY = (
     OSError,  # refused, reset, no such host; TimeoutError is one
@@ -78,20 +87,14 @@ class PostgresDriver:
     dialect = PostgresDialect()
 
     def __init__(self, url: str, connections: int) -> None:
-        self._pool = asyncpg.create_pool(
-            postgres_dsn(url),
-            min_size=0,  # opens without a server
-            max_size=connections,
-            timeout=CONNECT_SECONDS,
-            command_timeout=COMMAND_SECONDS,
-            server_settings={"application_name": "vpin", "jit": "off"},
-        )
+        options = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS, "server_settings": SESSION}
+        # No connection to begin with: it opens without a server, and a lost one is replaced when next needed.
+        self._pool = _asyncpg.create_pool(postgres_dsn(url), min_size=0, max_size=connections, **options)
 
     async def open(self) -> None:
         await self._pool
 
     async def close(self) -> None:
-        """Lets running calls end."""
         await self._pool.close()
 
     async def fetch(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
@@ -112,10 +115,11 @@ class PostgresDriver:
                     sql, rows = delete(operation.table, operation.width), operation.keys
                 else:
                     sql, rows = upsert(operation.table), operation.table.unique(operation.rows)
-                await connection.execute(sql, *zip(*rows, strict=True))
+                for start in range(0, len(rows), STATEMENT_ROWS):
+                    await connection.execute(sql, *zip(*rows[start : start + STATEMENT_ROWS], strict=True))
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self) -> AsyncGenerator[Any]:
         """A connection for one call; its loss, in whatever shape, is StoreUnavailable."""
         try:
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
@@ -126,13 +130,13 @@ class PostgresDriver:
                         raise StoreUnavailable(str(error)) from error
                     raise
         except _AWAY as error:
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
+            raise StoreUnavailable(_reason(error)) from error
 
 
 async def read_revision(url: str) -> str | None:
     """What Alembic's version table says; None for a database without one."""
     try:
-        connection = await asyncpg.connect(postgres_dsn(url), timeout=CONNECT_SECONDS)
+        connection = await _asyncpg.connect(postgres_dsn(url), timeout=CONNECT_SECONDS)
         try:
             if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
                 return None
@@ -140,4 +144,8 @@ async def read_revision(url: str) -> str | None:
         finally:
             await connection.close()
     except _AWAY as error:
-        raise StoreUnavailable(str(error) or type(error).__name__) from error
+        raise StoreUnavailable(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

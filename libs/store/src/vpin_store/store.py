@@ -167,7 +167,7 @@ class Store:
     async def applied(self, shard: int) -> dict[bytes, int]:
         """Number of the last applied slab by sender."""
         found = await self._watch(self._driver.fetch(self._sql.applied, shard))
-        return {sender: number for sender, number in found}
+        return {record[0]: record[1] for record in found}
 
     async def jobs(self, shards: Sequence[int]) -> list[JobRow]:
         return JOB.loaded(await self._watch(self._driver.fetch(self._sql.jobs, list(shards))))

@@ -42,7 +42,7 @@ class _Table(SQLModel):
     """Its table is called like the class: PinValue is pin_value."""
 
     @declared_attr.directive
-    def __tablename__(cls) -> str:  # noqa: N805
+    def __tablename__(cls) -> str:  # type: ignore[reportIncompatibleVariableOverride]  # noqa: N805  as SQLModel has it
         return re.sub("(?<!^)([A-Z])", r"_\1", cls.__name__).lower()
 
 

@@ -31,14 +31,12 @@ def snapshot(database: Path) -> str:
 
 
 async def new(url: str, message: str) -> None:
-    from sqlmodel import SQLModel
-
-    from vpin_store import tables  # noqa: F401  fills the metadata
+    from vpin_store import tables
 
     def compare(connection: Connection) -> None:
         config = migrations.alembic_config()
         config.attributes["connection"] = connection
-        config.attributes["metadata"] = SQLModel.metadata
+        config.attributes["metadata"] = tables.Account.metadata
         command.revision(config, message, autogenerate=True, rev_id=f"{int(migrations.HEAD) + 1:04d}")
 
     async with migrations.create_engine(url).begin() as connection:

@@ -1,0 +1,136 @@
+"""Migrations, tables.py, schema.py and the snapshot of SQLite say the same."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from vpin_store import is_current, migrations, open_store, schema, tables, upgrade
+from vpin_store.migrations.__main__ import snapshot
+from vpin_store.rows import Changes
+
+from .samples import account
+
+METADATA = tables.Account.metadata
+
+
+@pytest.mark.anyio
+async def test_upgrade_makes_the_tables_and_then_has_nothing_to_do(empty_url: str) -> None:
+    assert not await is_current(empty_url)
+    assert await upgrade(empty_url)
+    assert await is_current(empty_url)
+    assert not await upgrade(empty_url)
+
+
+@pytest.mark.anyio
+async def test_several_may_upgrade_at_a_time(empty_url: str) -> None:
+    await asyncio.gather(*(upgrade(empty_url) for _ in range(3)))
+    assert await is_current(empty_url)
+
+
+@pytest.mark.anyio
+async def test_migrations_make_what_tables_say(empty_url: str) -> None:
+    def compare(connection: Connection) -> list[Any]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return compare_metadata(context, METADATA)
+
+    await migrations.run_alembic(empty_url)
+    engine = migrations.create_engine(empty_url)
+    async with engine.begin() as connection:
+        assert await connection.run_sync(compare) == []
+    await engine.dispose()
+
+
+def test_schema_says_what_tables_say() -> None:
+    assert {table.name for table in schema.TABLES} == set(METADATA.tables)
+    for table in schema.TABLES:
+        model = METADATA.tables[table.name]
+        columns = [
+            schema.Column(
+                column.name,
+                "json"
+                if isinstance(column.type, tables.JsonBody)
+                else column.type.compile(postgresql.dialect()).lower(),
+                column.nullable is True,
+            )
+            for column in model.columns
+        ]
+        assert list(table.columns) == columns
+        assert [column.name for column in table.key] == [column.name for column in model.primary_key]
+    assert isinstance(tables.JsonBody().load_dialect_impl(sqlite.dialect()), Text)
+
+
+def test_head_is_the_newest_migration() -> None:
+    assert ScriptDirectory(str(migrations.FOLDER)).get_heads() == [migrations.HEAD]
+
+
+@pytest.mark.anyio
+async def test_a_new_sqlite_file_is_what_the_migrations_make(tmp_path: Path) -> None:
+    await migrations.run_alembic(f"sqlite:///{tmp_path}/migrated.db")
+    assert await upgrade(f"sqlite:///{tmp_path}/new.db")
+    assert snapshot(tmp_path / "new.db") == snapshot(tmp_path / "migrated.db"), (
+        "python -m vpin_store.migrations snapshot"
+    )
+
+
+@pytest.mark.anyio
+async def test_a_failed_migration_of_sqlite_leaves_nothing(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "vpin.db")) as connection:
+        connection.execute("CREATE TABLE pin_value (x)")  # in the way of the sixth table
+    with pytest.raises(Exception, match="already exists"):
+        await migrations.run_alembic(f"sqlite:///{tmp_path}/vpin.db")
+    with closing(sqlite3.connect(tmp_path / "vpin.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("pin_value",)]
+
+
+@pytest.mark.anyio
+async def test_the_database_file_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "vpin.db"
+    await upgrade(f"sqlite:///{path}")
+    async with open_store(f"sqlite:///{path}") as store:
+        await store.commit(Changes(accounts=[account(1)]))
+        assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://x/y", "data/vpin.db", ""])
+def test_other_urls_are_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="postgresql://"):
+        open_store(url)
+
+
+EMBEDDED = """
+import asyncio, sys, time
+started = time.perf_counter()
+from vpin_store import open_store, upgrade
+from vpin_store.rows import Changes, AppliedRow
+
+async def main(url):
+    assert not await upgrade(url)
+    print(time.perf_counter() - started)
+    async with open_store(url) as store:
+        await store.commit(Changes(applied=[AppliedRow(0, b"s" * 16, 1)]))
+        await store.load_accounts([1])
+
+asyncio.run(main(sys.argv[1]))
+heavy = {"sqlalchemy", "sqlmodel", "alembic", "pydantic", "asyncpg", "aiosqlite"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def test_the_embedded_run_loads_no_sqlalchemy(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/vpin.db"
+    asyncio.run(upgrade(url))
+    done = subprocess.run([sys.executable, "-c", EMBEDDED, url], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.3
