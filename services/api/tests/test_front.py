@@ -23,12 +23,13 @@ async def test_health_is_ok_while_everything_is_ready() -> None:
         assert response.headers["content-type"] == "application/json"
 
 
-async def test_without_a_health_of_its_own_it_tells_of_bus_and_database() -> None:
+async def test_without_a_health_of_its_own_it_tells_of_bus_database_and_owners() -> None:
     async with world() as w:
+        await w.http.get(f"/{TOKEN}/isAppConnected")
         assert (await w.http.get("/api/v1/health")).status_code == 200
         w.store.ready = False
         assert (await w.http.get("/api/v1/health")).status_code == 503
-        assert w.service.checks() == {"started": True, "bus": True, "database": False}
+        assert w.service.checks() == {"started": True, "bus": True, "database": False, "owners": True}
 
 
 async def test_the_root_leads_to_the_documentation_or_on_the_tls_port_to_the_administration() -> None:
@@ -77,7 +78,7 @@ async def test_the_document_describes_every_route_with_examples() -> None:
         }
         tags = {tag["name"] for tag in document["tags"]}
         for method, path in operations:
-            operation = paths[path][method]
+            operation = document["paths"][path][method]
             assert operation["summary"]
             assert set(operation["tags"]) <= tags
             assert "200" in operation["responses"]

@@ -34,16 +34,18 @@ async def test_a_request_names_the_device_and_its_reply_comes_back() -> None:
     await bus.close()
 
 
-async def test_every_shard_hears_a_heartbeat_at_once_and_a_farewell_at_the_end() -> None:
+async def test_every_shard_hears_a_heartbeat_answers_it_and_hears_a_farewell() -> None:
     bus = open_bus("memory://")
     await bus.open()
     owner = Owner(bus, 3)
     await owner.start()
     owners = Owners(bus, 3)
     await owners.start()
-    await asyncio.sleep(0)
+    assert not owners.ready
+    assert (await owners.ask(ROW, PinRequest("isAppConnected"))).status == 200
+    assert owners.ready
     await owners.stop()
-    assert sorted(owner.kinds) == [Up.HEARTBEAT] * 3 + [Up.BYE] * 3
+    assert sorted(owner.kinds) == [Up.HEARTBEAT] * 3 + [Up.REQUEST] + [Up.BYE] * 3
     await bus.close()
 
 

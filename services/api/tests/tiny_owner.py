@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import httpx
 import msgspec
@@ -58,12 +59,15 @@ class Owner:
 
     async def start(self) -> None:
         for shard in range(self.shards):
-            self.consumers.append(await self.bus.consume(shard_queue(shard), self._on_delivery))
+            take = partial(self._on_delivery, shard)
+            self.consumers.append(await self.bus.consume(shard_queue(shard), take))
 
-    def _on_delivery(self, delivery: Delivery) -> None:
+    def _on_delivery(self, shard: int, delivery: Delivery) -> None:
         sender, _ = slab.read_head(delivery.body)
         for entry in slab.up_entries(delivery.body):
             self.kinds.append(entry.kind)
+            if entry.kind == Up.HEARTBEAT:
+                self._outlet(sender).add(slab.down_entry(Down.ANNOUNCE, shard))
             if entry.kind == Up.REQUEST:
                 request = requests.decode_request(entry.payload)
                 self.seen.append((entry, request))

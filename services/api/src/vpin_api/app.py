@@ -18,7 +18,7 @@ from vpin_api.pins import PinRoutes
 from vpin_api.protocol import HttpServer
 from vpin_api.tokens import Tokens
 
-DRAIN = 6.0  # seconds for running requests when the service stops
+DRAIN = 4.0  # seconds for running requests when the service stops
 PING = 5  # seconds between two looks at the database
 
 log = structlog.get_logger("vpin.api")
@@ -85,7 +85,12 @@ class ApiService:
         await self._owners.stop()
 
     def checks(self) -> dict[str, bool]:
-        return {"started": self._started, "bus": self._bus.ready, "database": self._store.ready}
+        return {
+            "started": self._started,
+            "bus": self._bus.ready,
+            "database": self._store.ready,
+            "owners": self._owners.ready,
+        }
 
     def http_protocol_factory(self, tls: bool) -> asyncio.Protocol:
         """A protocol for one connection that begins with an HTTP request; `tls`: it came through the TLS port."""

@@ -1,9 +1,9 @@
 """Requests to the owners of accounts and their replies, over the bus.
 
 To the owners this process is an instance like a gateway: it has a sender id, a down queue of its own, sends HEARTBEAT
-to every shard once a second and BYE when it stops. It has no sessions, so ANNOUNCE is answered with nothing. A request
-is an up entry whose session field is the request's number; the reply repeats it. So a slab that comes twice does no
-harm: the second reply finds its request gone.
+to every shard once a second and BYE when it stops. It has no sessions, so ANNOUNCE is answered with nothing: it only
+tells that the shard has an owner. A request is an up entry whose session field is the request's number; the reply
+repeats it. So a slab that comes twice does no harm: the second reply finds its request gone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vpin_api.answers import BUSY
 IN_FLIGHT = 4_000  # requests that may wait for their reply
 TIMEOUT = 10.0  # seconds until a request without reply is answered with BUSY
 HEARTBEAT = 1.0  # seconds
-FAREWELL = 2.0  # seconds for BYE to be confirmed
+FAREWELL = 1.0  # seconds for BYE to be confirmed
 
 log = structlog.get_logger("vpin.api")
 
@@ -51,10 +51,16 @@ class Owners:
         self.sender = slab.new_sender()
         self._outlets: list[Outlet] = []
         self._full: set[int] = set()  # shards whose outlet is above its high mark
+        self._owned: set[int] = set()  # shards whose owner has been heard of
         self._waiting: dict[int, _Waiting] = {}  # by request number, oldest first
         self._number = 0
         self._consumer: Consumer | None = None
         self._clock: asyncio.Task[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Every shard's owner has answered the first heartbeat."""
+        return len(self._owned) == self._shards
 
     @property
     def in_flight(self) -> int:
@@ -121,9 +127,10 @@ class Owners:
         try:
             slab.read_head(delivery.body)
             for kind, number, payload in slab.down_entries(delivery.body):
-                waiting = self._waiting.get(number) if kind == Down.REPLY else None
-                if waiting is not None:
+                if kind == Down.REPLY and (waiting := self._waiting.get(number)) is not None:
                     _settle(waiting.future, requests.decode_reply(payload))
+                elif kind == Down.ANNOUNCE:
+                    self._owned.add(number)
         except (slab.SlabError, msgspec.MsgspecError) as error:
             log.error("api.slab_unreadable", error=str(error))
         if self._consumer is not None:
