@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake import Fake, running
+from bench.fake import Fake, running
 from typer.testing import CliRunner
 
 from vpin.bench import cli, throughput

@@ -19,6 +19,12 @@ from vpin.bench.stream import Direction
 from vpin.bench.throughput import throughput
 from vpin.bench.web import http
 
+
+def _examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(lines)
+
+
 app = typer.Typer(
     name="bench",
     help="Measure a server that speaks the device protocol. It makes accounts of its own there; "
@@ -44,7 +50,14 @@ AtATime = Annotated[int, typer.Option(min=1, help="Log-ins under way at a time."
 HTTP, TLS = "127.0.0.1:8080", "127.0.0.1:9443"
 
 
-@app.command("throughput")
+@app.command(
+    "throughput",
+    epilog=_examples(
+        "vpin bench throughput",
+        "vpin bench throughput --direction app-device --pid server=1234",
+        "vpin bench throughput --pairs 100 --in-flight 1",
+    ),
+)
 def run_throughput(
     http: Http = HTTP,
     tls: Tls = TLS,
@@ -66,7 +79,7 @@ def run_throughput(
     _run(run, _target(http, tls, hardware, app), pid, json)
 
 
-@app.command("latency")
+@app.command("latency", epilog=_examples("vpin bench latency --rate 20 --json latency.json"))
 def run_latency(
     http: Http = HTTP,
     tls: Tls = TLS,
@@ -87,7 +100,7 @@ def run_latency(
     _run(run, _target(http, tls, hardware, app), pid, json)
 
 
-@app.command("connections")
+@app.command("connections", epilog=_examples("vpin bench connections --idle 10000 --pid server=1234"))
 def run_connections(
     http: Http = HTTP,
     tls: Tls = TLS,
@@ -106,7 +119,7 @@ def run_connections(
     _run(run, _target(http, tls, hardware, app), pid, json)
 
 
-@app.command("http")
+@app.command("http", epilog=_examples("vpin bench http --http 192.0.2.1:8080 --tls 192.0.2.1:9443"))
 def run_http(
     http: Http = HTTP,
     tls: Tls = TLS,
@@ -124,7 +137,7 @@ def run_http(
     _run(run, _target(http, tls, "", app), pid, json)
 
 
-@app.command("all")
+@app.command("all", epilog=_examples("vpin bench all --pid server=1234 --json bench.json"))
 def run_all(
     http: Http = HTTP,
     tls: Tls = TLS,

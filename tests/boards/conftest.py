@@ -1,0 +1,74 @@
+"""Boards built with clients that others wrote, against a server that runs as users run it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from boards.app import App
+from boards.board import Board
+from boards.server import EmbeddedServer
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> None:
+    """The JavaScript library at the version of the lock file."""
+    lock, installed = FOLDER / "package-lock.json", FOLDER / "node_modules" / ".package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.fail("the JavaScript board needs node and npm: install Node.js 18 or newer")
+    subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=FOLDER, check=True)
+
+
+@pytest.fixture(scope="session")
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(tmp_path_factory.mktemp("embedded"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def app(embedded_server: EmbeddedServer) -> Iterator[App]:
+    app = App(embedded_server.tls)
+    yield app
+    app.close()
+
+
+@pytest.fixture(params=["blynklib", "blynk-library-python", "npm-tcp", "npm-tls"])
+def make_board(request: pytest.FixtureRequest, embedded_server: EmbeddedServer) -> Iterator[Callable[[str], Board]]:
+    """Starts the board with its token."""
+    boards: list[Board] = []
+
+    def make(token: str) -> Board:
+        boards.append(Board([*_command(request, embedded_server), token, *_after_token(request, embedded_server)]))
+        return boards[-1]
+
+    yield make
+    for board in boards:
+        board.stop()
+
+
+def _command(request: pytest.FixtureRequest, server: EmbeddedServer) -> list[str]:
+    """The driver with host and port."""
+    host, port = server.http
+    match request.param:
+        case "blynklib":
+            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynklib.py"), host, str(port)]
+        case "blynk-library-python":
+            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynk_library.py"), host, str(port)]
+    request.getfixturevalue("node_modules")
+    address = ["localhost", str(server.tls[1])] if request.param == "npm-tls" else [host, str(port)]
+    return ["node", str(FOLDER / "drivers/board.js"), *address]
+
+
+def _after_token(request: pytest.FixtureRequest, server: EmbeddedServer) -> list[str]:
+    return [str(server.certificate())] if request.param == "npm-tls" else []
