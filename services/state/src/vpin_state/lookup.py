@@ -11,10 +11,10 @@ from vpin_protocol import Status, parse_int32, parse_int64
 
 from vpin_state.errors import Refused
 from vpin_state.model import FIRST_SELECTOR, FIRST_TAG
+from vpin_state.session import Session
 
 if TYPE_CHECKING:
     from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
-    from vpin_state.session import Session
 
 
 def dash(whose: Account | Session, raw: bytes) -> Dashboard:
@@ -24,12 +24,10 @@ def dash(whose: Account | Session, raw: bytes) -> Dashboard:
 
 def dash_of(whose: Account | Session, dash_id: int) -> Dashboard:
     """The same for an id that is parsed already."""
-    account: Account = getattr(whose, "account", whose)
+    account = whose.account if isinstance(whose, Session) else whose
+    if isinstance(whose, Session) and whose.shared and (whose.dash is None or whose.dash.id != dash_id):
+        raise Refused(Status.NOT_ALLOWED)
     found = account.dashboards.get(dash_id)
-    if getattr(whose, "shared", False):
-        own: Dashboard | None = getattr(whose, "dash", None)
-        if own is None or own.id != dash_id:
-            raise Refused(Status.NOT_ALLOWED)
     if found is None:
         raise Refused(Status.ILLEGAL_COMMAND)
     return found
@@ -89,9 +87,9 @@ def tag(dash: Dashboard, tag_id: int) -> JsonObject | None:
 
 
 def devices_of(dash: Dashboard, target: int) -> list[Device]:
-    """The devices that a write to a target goes to (spec 03, 6): a device, those of a tag, or a selector's selected one.
+    """The devices that a write to a target goes to (spec 03, 6): a device, those of a tag, or a selector's one.
 
-    Empty for an unknown target and for a tag without devices. A tag has values of its own too, in ``dash.bank(target)``.
+    Empty for an unknown target and a tag without devices. A tag has values of its own too, in ``dash.bank(target)``.
     """
     if target >= FIRST_SELECTOR:
         selector = dash.find_widget(target)

@@ -365,12 +365,14 @@ class Pin:
 class Route:
     """What a write of (kind, number) to a target concerns: the pins that take it, and the widgets behind them.
 
-    No widget takes it: `pins` is the pin itself and `widgets` is empty (the pin store).
+    No widget takes it: `pins` is the pin itself and `widgets` is empty (the pin store). `listed` is then the type of a
+    widget behind a selector or in a tile template whose writes the store keeps as a list, or "" (spec 03, 12).
     """
 
-    __slots__ = ("fast", "pins", "widgets")
+    __slots__ = ("fast", "listed", "pins", "widgets")
 
-    def __init__(self, pins: list[Pin], widgets: list[Widget], fast: bool) -> None:
+    def __init__(self, pins: list[Pin], widgets: list[Widget], fast: bool, listed: str = "") -> None:
         self.pins = pins
         self.widgets = widgets
+        self.listed = listed
         self.fast = fast  # exactly one pin, nothing but the value to set, nobody else to run

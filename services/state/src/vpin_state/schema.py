@@ -117,6 +117,8 @@ def read_float(raw: Any) -> float:
 def shortest(value: float) -> float:
     """The shortest decimal among those that are the same 32-bit float; out of range: Refused(11)."""
     single = _single(value)
+    if math.isinf(single):
+        raise bad()
     for digits in range(1, 9):
         if _single(short := float(f"{single:.{digits}g}")) == single:
             return short
@@ -127,7 +129,7 @@ def _single(value: float) -> float:
     try:
         return struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:
-        raise bad() from None
+        return math.inf
 
 
 def read_text(raw: Any) -> str:
