@@ -190,7 +190,9 @@ def db_upgrade(server_properties: Properties = None, config: Toml = None) -> Non
     tell_first_password(settings, new_password)
 
 
-@app.command(epilog=examples("vpin certificate", "VPIN_DATA=/srv/vpin VPIN_SERVER_HOST=vpin.example.org vpin certificate"))
+@app.command(
+    epilog=examples("vpin certificate", "VPIN_DATA=/srv/vpin VPIN_SERVER_HOST=vpin.example.org vpin certificate")
+)
 def certificate(server_properties: Properties = None, config: Toml = None) -> None:
     """Print the file of the self-signed certificate (key and chain) in the data folder; make it when there is none."""
     from vpin_sessions import own_certificate
