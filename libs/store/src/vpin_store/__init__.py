@@ -4,8 +4,8 @@
 by :mod:`vpin_store.tables` and by a migration that has something to do, never by a store.
 """
 
-from vpin_store.errors import StoreUnavailable
+from vpin_store.errors import Fenced, StoreUnavailable
 from vpin_store.migrations import is_current, upgrade
 from vpin_store.store import Store, open_store
 
-__all__ = ["Store", "StoreUnavailable", "is_current", "open_store", "upgrade"]
+__all__ = ["Fenced", "Store", "StoreUnavailable", "is_current", "open_store", "upgrade"]

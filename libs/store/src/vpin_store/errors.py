@@ -8,3 +8,7 @@ class StoreUnavailable(Exception):  # noqa: N818  a state of the world, not a fa
 
     A commit that raised it may have been stored all the same; since its rows are upserts, repeating it is harmless.
     """
+
+
+class Fenced(Exception):  # noqa: N818  a state of the world as well
+    """Another process has claimed a shard since: the commit is refused as a whole, and what the caller knows is outdated."""

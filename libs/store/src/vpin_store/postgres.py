@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
-from vpin_store.errors import StoreUnavailable
+from vpin_store.errors import Fenced, StoreUnavailable
 from vpin_store.rows import Changes
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
@@ -38,6 +38,7 @@ _AWAY = (
     asyncpg.ReadOnlySQLTransactionError,  # a standby that has not taken over yet
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
+    asyncpg.InternalClientError,  # the server's last words came between two statements
     asyncpg.QueryCanceledError,  # statement_timeout of the server
 )
 
@@ -110,6 +111,8 @@ class PostgresDriver:
 
     async def commit(self, changes: Changes) -> None:
         async with self._connection() as connection, connection.transaction():
+            if changes.owner:
+                await _check_owner(connection, changes)
             for operation in operations(changes):
                 if isinstance(operation, Delete):
                     sql, rows = delete(operation.table, operation.width), operation.keys
@@ -126,11 +129,19 @@ class PostgresDriver:
                 try:
                     yield connection
                 except asyncpg.InterfaceError as error:
-                    if connection.is_closed():
+                    if _is_lost(connection):
                         raise StoreUnavailable(str(error)) from error
                     raise
         except _AWAY as error:
             raise StoreUnavailable(_reason(error)) from error
+
+
+async def _check_owner(connection: Any, changes: Changes) -> None:
+    """The lock keeps another process from claiming a shard before this commit is done."""
+    sql = "SELECT shard FROM shard_owner WHERE owner = $1 AND shard = ANY($2::integer[]) FOR SHARE"
+    owned = {record[0] for record in await connection.fetch(sql, changes.owner, changes.shards)}
+    if not owned.issuperset(changes.shards):
+        raise Fenced(f"shards {sorted(set(changes.shards) - owned)} have another owner")
 
 
 async def read_revision(url: str) -> str | None:
@@ -145,6 +156,13 @@ async def read_revision(url: str) -> str | None:
             await connection.close()
     except _AWAY as error:
         raise StoreUnavailable(_reason(error)) from error
+
+
+def _is_lost(connection: Any) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken it away already
+        return True
 
 
 def _reason(error: BaseException) -> str:

@@ -96,6 +96,11 @@ class AppliedRow(NamedTuple):
     number: int  # last slab of that sender whose effect is in the tables
 
 
+class OwnerRow(NamedTuple):
+    shard: int
+    owner: bytes  # sender id of the state process that may commit changes of its accounts
+
+
 class JobRow(NamedTuple):
     key: str
     shard: int
@@ -129,6 +134,8 @@ class Changes:
     )
     deleted_applied: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     deleted_jobs: list[str] = field(default_factory=list[str])
+    shards: list[int] = field(default_factory=list[int])  # must still be owned by `owner`, else the commit is refused
+    owner: bytes = b""
 
     def __bool__(self) -> bool:
         return any(getattr(self, name) for name in self.__slots__)

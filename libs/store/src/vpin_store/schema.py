@@ -98,9 +98,10 @@ TOKEN = _table("token", rows.TokenRow, 1, Column("body", "json", nullable=True))
 VALUE = _table("pin_value", rows.ValueRow, 5)
 PROPERTY = _table("pin_property", rows.PropertyRow, 6)
 APPLIED = _table("applied_slab", rows.AppliedRow, 2)
+OWNER = _table("shard_owner", rows.OwnerRow, 1)
 JOB = _table("notification_job", rows.JobRow, 1)
 
-TABLES = (ACCOUNT, DASHBOARD, WIDGET, DEVICE, TOKEN, VALUE, PROPERTY, APPLIED, JOB)
+TABLES = (ACCOUNT, DASHBOARD, WIDGET, DEVICE, TOKEN, VALUE, PROPERTY, APPLIED, OWNER, JOB)
 
 _ODD = re.compile("[\\\\\0\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vpin_store.errors import StoreUnavailable
+from vpin_store.errors import Fenced, StoreUnavailable
 from vpin_store.rows import Changes
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
@@ -151,6 +151,8 @@ def _fetch(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -
 def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
+        if changes.owner:
+            _check_owner(connection, changes)
         for operation in operations(changes):
             if isinstance(operation, Delete):
                 connection.executemany(delete(operation.table, operation.width), operation.keys)
@@ -160,3 +162,11 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _check_owner(connection: sqlite3.Connection, changes: Changes) -> None:
+    owned = {
+        shard for (shard,) in connection.execute("SELECT shard FROM shard_owner WHERE owner = ?1", [changes.owner])
+    }
+    if not owned.issuperset(changes.shards):
+        raise Fenced(f"shards {sorted(set(changes.shards) - owned)} have another owner")

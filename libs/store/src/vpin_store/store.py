@@ -160,9 +160,20 @@ class Store:
         return accounts
 
     async def commit(self, changes: Changes) -> None:
-        """Store all of it or, with an error, nothing. Of rows with equal keys in a list the last counts."""
+        """Store all of it or, with an error, nothing. Of rows with equal keys in a list the last counts.
+
+        Fenced: `changes.owner` is not the owner of all `changes.shards` any more.
+        """
         if changes:
             await self._watch(self._driver.commit(changes))
+
+    async def claim(self, shard: int, owner: bytes) -> bool:
+        """Make a process (by its id) the owner of a shard: nobody else's commits are taken any more. True: it was already."""
+        was = await self._watch(self._driver.fetch("SELECT owner FROM shard_owner WHERE shard = $1", shard))
+        if was and was[0][0] == owner:
+            return True
+        await self._watch(self._driver.write(self._sql.claim, shard, owner))
+        return False
 
     async def applied(self, shard: int) -> dict[bytes, int]:
         """Number of the last applied slab by sender."""
@@ -201,6 +212,7 @@ class _Texts:
         self.insert_account = insert_account(dialect)
         self.set_password = "UPDATE account SET password_hash = $2 WHERE id = $1 RETURNING id"  # noqa: S105  no password
         self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
+        self.claim = "INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner"
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
         self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
         self.whole_accounts = [

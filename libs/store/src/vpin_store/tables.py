@@ -148,6 +148,15 @@ class AppliedSlab(_Table, table=True):
     number: int = Field(sa_type=BigInteger)
 
 
+class ShardOwner(_Table, table=True):
+    """Which state process may commit changes of a shard's accounts."""
+
+    __table_args__ = _CLUSTERED
+
+    shard: int = Field(primary_key=True, sa_type=Integer)
+    owner: bytes = Field(sa_type=LargeBinary)
+
+
 class NotificationJob(_Table, table=True):
     __table_args__ = (Index("notification_job_shard", "shard"),)
 

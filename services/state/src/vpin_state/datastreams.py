@@ -76,6 +76,15 @@ def admit(stream: JsonObject, value: bytes) -> bytes | None:
     return value
 
 
+def admitted(device: Device, kind: int, number: int, value: bytes) -> bytes | None:
+    """What of a write to a device's pin is stored: the value itself in the legacy generation; None: it is refused."""
+    streams = of(device)
+    if streams is None:
+        return value
+    stream = find(streams, kind, number)
+    return None if stream is None else admit(stream, value)
+
+
 def fits(stream: JsonObject, value: bytes) -> bool:
     """Whether a stored value still is one of the datastream's type."""
     admitted = admit(stream, value)

@@ -117,10 +117,9 @@ class Shard:
         self._loading = None
 
     async def _activate(self) -> None:
-        was_mine, applied = await self.owner.store.claim(self.number, self.owner.sender)
-        if not was_mine:
+        if not await self.owner.store.claim(self.number, self.owner.sender):
             self._forget()
-            for sender, number in applied.items():
+            for sender, number in (await self.owner.store.applied(self.number)).items():
                 self._meet(sender, number)
             self.owner.publish_jobs(await self.owner.store.jobs([self.number]))
         self.active = True

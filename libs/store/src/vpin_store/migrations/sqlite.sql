@@ -8,6 +8,7 @@ CREATE INDEX token_account_id ON token (account_id);
 CREATE TABLE pin_value ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, pin_type INTEGER NOT NULL, pin INTEGER NOT NULL, value BLOB, lines BLOB, updated_at BIGINT NOT NULL, PRIMARY KEY (account_id, dash_id, device_id, pin_type, pin) ) WITHOUT ROWID;
 CREATE TABLE pin_property ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, pin_type INTEGER NOT NULL, pin INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (account_id, dash_id, device_id, pin_type, pin, name) ) WITHOUT ROWID;
 CREATE TABLE applied_slab ( shard INTEGER NOT NULL, sender BLOB NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (shard, sender) ) WITHOUT ROWID;
+CREATE TABLE shard_owner ( shard INTEGER NOT NULL, owner BLOB NOT NULL, PRIMARY KEY (shard) ) WITHOUT ROWID;
 CREATE TABLE notification_job ( "key" TEXT NOT NULL, shard INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY ("key") );
 CREATE INDEX notification_job_shard ON notification_job (shard);
 INSERT INTO alembic_version VALUES ('0001');

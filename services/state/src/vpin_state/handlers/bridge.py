@@ -62,6 +62,6 @@ def _send(fx: Effects, session: Session, device: Device, message_id: int, body: 
     kind = KINDS.get(operation[0])
     if kind is None or not value:
         raise BodyError("a write needs a pin and a value")
-    take_device_write(fx, device, kind, parse_pin(raw_pin), value)
-    if device.dash.active:
+    taken = take_device_write(fx, device, kind, parse_pin(raw_pin), value)
+    if taken is not None and device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
-from vpin_state import lookup
+from vpin_state import datastreams, lookup
 from vpin_state.errors import Refused
-from vpin_state.model import FIRST_TAG, KINDS
+from vpin_state.model import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.registry import APP, HARDWARE, handles
 from vpin_state.routes import route
-from vpin_state.values import app_sync, select_device, store
+from vpin_state.syncs import write_body
+from vpin_state.values import SYNC_ID, app_sync, select_device, store
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
     from vpin_state.model import Bank, Device
     from vpin_state.session import Session
 
-SYNC_ID = 1111
 SHORTEST_WRITE = 4
 SHORTEST_RESEND = 8
 FAST_SPELLINGS = 1024
@@ -37,17 +37,25 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if body[1:2] != b"w":
         return
     kind, number, value = _parse_write(body)
-    take_device_write(fx, device, kind, number, value)
+    taken = take_device_write(fx, device, kind, number, value)
+    if taken is None:
+        return
+    if taken is not value:  # cropped, or the fallback: the board would differ from the server
+        body = write_body(kind, number, taken)
+        fx.to_device(device, SYNC_ID, body)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
     if body[2:3] == b"\0" and len(device.bank.fast) < FAST_SPELLINGS and route(device.bank, kind, number).fast:
         device.bank.fast[body[: body.find(0, 3)]] = device.bank.pin(kind, number)
 
 
-def take_device_write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> None:
-    """A board has written: store it, and remember when data came."""
-    store(fx, device.bank, kind, number, value)
+def take_device_write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> bytes | None:
+    """A board has written: store it, and remember when data came. What was stored; None where its datastreams refuse it."""
     device.data_received_at = fx.now
+    admitted = datastreams.admitted(device, kind, number, value)
+    if admitted is not None:
+        store(fx, device.bank, kind, number, admitted)
+    return admitted
 
 
 def _parse_write(body: bytes) -> tuple[int, int, bytes]:
@@ -87,11 +95,20 @@ def app_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> N
     if len(fields) < 3:
         raise Refused(Status.ILLEGAL_COMMAND_BODY)
     kind, number = _kind(fields[0]), parse_pin(fields[1])
+    value = fields[2]
+    for device in devices:
+        admitted = datastreams.admitted(device, kind, number, value)
+        if admitted is None:
+            raise Refused(Status.ILLEGAL_COMMAND_BODY)
+        if admitted is not value:
+            value = admitted
+            operation = write_body(kind, number, value)
+            body = prefix + b"\0" + operation
     banks = [device.bank for device in devices]
-    if FIRST_TAG <= target and target < 2 * FIRST_TAG:
+    if FIRST_TAG <= target < FIRST_SELECTOR:
         banks.append(dash.bank(target))
     for bank in banks:
-        store(fx, bank, kind, number, fields[2])
+        store(fx, bank, kind, number, value)
     fx.to_apps(dash, Command.APP_SYNC, message_id, body, but=session)
     taken = [fx.to_device(device, message_id, operation) for device in devices]
     if not any(taken) and not dash.settings.get("isNotificationsOff"):

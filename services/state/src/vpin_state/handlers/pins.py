@@ -8,6 +8,7 @@ import msgspec
 from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
+from vpin_state import datastreams
 from vpin_state.registry import operation
 from vpin_state.routes import route
 from vpin_state.values import http_values, message_after_write, store
@@ -36,7 +37,13 @@ def get(fx: Effects, device: Device, request: PinRequest) -> PinReply:
 def update(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """Write a pin: to the board and the apps with id 111; the reply waits for the commit."""
     kind, number = ord(request.pin_type), request.pin
-    store(fx, device.bank, kind, number, "\0".join(request.values).encode(errors="surrogatepass"))
+    streams = datastreams.of(device)
+    if streams is not None and datastreams.find(streams, kind, number) is None:
+        return PinReply(400, b"No datastream setup for that pin.")
+    value = datastreams.admitted(device, kind, number, "\0".join(request.values).encode(errors="surrogatepass"))
+    if value is None:
+        return PinReply(400, b"Value doesn't match the Datastream data type.")
+    store(fx, device.bank, kind, number, value)
     device.data_received_at = fx.now
     device.dash.updated_at = fx.now
     body = message_after_write(device, kind, number, route(device.bank, kind, number))

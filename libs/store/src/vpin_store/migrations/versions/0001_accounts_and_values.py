@@ -97,6 +97,12 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "shard_owner",
+        sa.Column("shard", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("owner", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "notification_job",
         sa.Column("key", sa.Text, primary_key=True),
         sa.Column("shard", sa.Integer, nullable=False),
