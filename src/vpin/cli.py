@@ -180,11 +180,25 @@ def doctor(server_properties: Properties = None, config: Toml = None) -> None:
 
 
 @database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))
-def db_upgrade(server_properties: Properties = None, config: Toml = None) -> None:
+def db_upgrade(
+    server_properties: Properties = None,
+    config: Toml = None,
+    edge_certificate: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="VPIN_EDGE_CERTIFICATE",
+            help="For an edge: make this file, key and self-signed certificate.",
+        ),
+    ] = None,
+) -> None:
     """Bring the database to this version's schema; make the first administrator when there is none."""
     from vpin.wiring import prepare_database
 
     settings = load(server_properties, config)
+    if edge_certificate is not None:
+        from vpin.wiring import make_edge_certificate
+
+        make_edge_certificate(edge_certificate, settings.server_host)
     migrated, new_password = asyncio.run(prepare_database(settings))
     typer.echo("The database was brought to this version." if migrated else "The database has this version already.")
     tell_first_password(settings, new_password)

@@ -34,7 +34,7 @@ class EmbeddedServer:
     def start(self) -> None:
         """Return when the server is ready for clients."""
         self._process.start()
-        wait_until(self._healthy, READY_SECONDS, "vpin run", self._process.failure)
+        wait_until(self._healthy, READY_SECONDS, "vpin run", self._process)
 
     def stop(self) -> None:
         """SIGTERM."""

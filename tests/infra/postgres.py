@@ -40,7 +40,7 @@ class PostgreSQL:
         if first:
             self._run("initdb", f"-D data -U {OWNER} --auth=trust --encoding=UTF8 --locale=C.UTF-8")
         self._server.start()
-        wait_until(self._takes_connections, 60, "postgres", self._server.failure)
+        wait_until(self._takes_connections, 60, "postgres", self._server)
         if first:
             self._run("createdb", f"-h {HOST} -p {self.port} -U {OWNER} vpin")
 

@@ -6,6 +6,7 @@ import os
 import random
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -33,14 +34,24 @@ def free_port() -> int:
     raise PartError("no free loopback port between 15000 and 32000")
 
 
-def wait_until(ready: Callable[[], bool], seconds: float, what: str, alive: Callable[[], str] | None = None) -> None:
-    """Ask `ready` until it is true. `alive` returns why waiting is pointless, or an empty string."""
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on this loopback port."""
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(ready: Callable[[], bool], seconds: float, what: str, process: Process | None = None) -> None:
+    """Ask `ready` until it is true; PartError when it takes too long or the process ends, with the end of its log."""
     deadline = time.monotonic() + seconds
     while not ready():
-        if alive and (reason := alive()):
-            raise PartError(f"{what}: {reason}")
+        if process and not process.pid:
+            raise PartError(f"{what}: {process.failure()}")
         if time.monotonic() > deadline:
-            raise PartError(f"{what}: not within {seconds:g} s")
+            log = f"; its log:\n{process.tail()}" if process else ""
+            raise PartError(f"{what}: not within {seconds:g} s{log}")
         time.sleep(0.02)
 
 
@@ -56,14 +67,17 @@ class Reaper:
         self._shell: subprocess.Popen[bytes] | None = None
         self._owner = 0
         self._groups: set[int] = set()
+        self._lock = threading.Lock()
 
     def add(self, group: int) -> None:
-        self._groups.add(group)
-        self._tell()
+        with self._lock:
+            self._groups.add(group)
+            self._tell()
 
     def remove(self, group: int) -> None:
-        self._groups.discard(group)
-        self._tell()
+        with self._lock:
+            self._groups.discard(group)
+            self._tell()
 
     def _tell(self) -> None:
         if self._shell is None or self._owner != os.getpid():

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from infra.packages import need
-from infra.process import HOST, Process, free_port, wait_until
+from infra.process import HOST, Process, free_port, listens, wait_until
 
 SCRIPTS = "/usr/lib/rabbitmq/bin"  # the wrappers in /usr/sbin change the user and drop the environment
 
@@ -43,9 +43,9 @@ class RabbitMQ:
     def start(self) -> None:
         """Returns once the node speaks AMQP (first start 6 to 16 s, restart 6 s)."""
         self._epmd.start()
-        wait_until(self._epmd_listens, 10, "epmd", self._epmd.failure)
+        wait_until(lambda: listens(self._epmd_port), 10, "epmd", self._epmd)
         self._node.start()
-        wait_until(lambda: answers(self.port), 120, "rabbitmq-server", self._node.failure)
+        wait_until(lambda: answers(self.port), 120, "rabbitmq-server", self._node)
 
     def stop(self) -> None:
         self._node.stop(seconds=30)
@@ -55,13 +55,6 @@ class RabbitMQ:
         """The hard way, as kill -9 does it."""
         self._node.kill()
         self._epmd.kill()
-
-    def _epmd_listens(self) -> bool:
-        try:
-            socket.create_connection((HOST, self._epmd_port), timeout=1).close()
-        except OSError:
-            return False
-        return True
 
     def _environment(self, folder: Path, epmd_port: int) -> dict[str, str]:
         home = folder / "home"
@@ -78,7 +71,7 @@ class RabbitMQ:
             "HOME": str(home),
             "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the node, so that its id is the node's
             "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-            "RABBITMQ_NODENAME": f"vpin{self.port}@localhost",
+            "RABBITMQ_NODENAME": "vpin@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": HOST,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(free_port()),

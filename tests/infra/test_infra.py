@@ -27,7 +27,7 @@ def test_a_program_that_ends_early_is_reported_with_its_log(tmp_path: Path):
     process = Process("broken", ["sh", "-c", "echo no such device; exit 3"], tmp_path / "log")
     process.start()
     with pytest.raises(PartError, match=r"broken: ended with 3[\s\S]*no such device"):
-        wait_until(lambda: False, 5, process.name, process.failure)
+        wait_until(lambda: False, 5, process.name, process)
     process.kill()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import resource
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -52,9 +53,16 @@ class Exit(IntEnum):
 
 def run_service(name: str, settings: Settings, wire: Wire, on_ready: Callable[[], None] | None = None) -> Exit:
     """Serve until a signal asks to stop, then return what to exit with. `on_ready` is called once it serves."""
+    _lift_file_limit()
     logging.configure(settings.log_level, settings.log_json)
     structlog.contextvars.bind_contextvars(service=name)
     return uvloop.run(serve(name, settings, wire, on_ready))
+
+
+def _lift_file_limit() -> None:
+    """Every connection is an open file, and the usual soft limit is 1024; the hard one is the administrator's word."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(name: str, settings: Settings, wire: Wire, on_ready: Callable[[], None] | None = None) -> Exit:
