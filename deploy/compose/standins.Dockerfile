@@ -12,17 +12,19 @@ RUN apt-get update -q && apt-get install -qy --no-install-recommends python3 pyt
 FROM debian AS rabbitmq
 RUN apt-get update -q && apt-get install -qy --no-install-recommends rabbitmq-server \
     && rm -rf /var/lib/apt/lists/* /var/lib/rabbitmq/.erlang.cookie \
+    && chmod 1777 /var/log/rabbitmq \
     && printf '[rabbitmq_management,rabbitmq_prometheus].\n' > /etc/rabbitmq/enabled_plugins
 # not the wrappers of /usr/sbin: they change the user and drop the environment
-ENV HOME=/var/lib/rabbitmq LANG=C.UTF-8 RABBITMQ_LOGS=- PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ENV HOME=/var/lib/rabbitmq LANG=C.UTF-8 RABBITMQ_LOGS=- PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 VOLUME /var/lib/rabbitmq
 CMD ["rabbitmq-server"]
 
 FROM debian AS postgres
 RUN apt-get update -q && apt-get install -qy --no-install-recommends postgresql-17 \
     && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/17 \
-    && install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data
-ENV PATH=/usr/lib/postgresql/17/bin:/usr/sbin:/usr/bin:/sbin:/bin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
+    && install -d -o postgres -g postgres -m 700 /var/lib/postgresql/data \
+    && install -d -o postgres -g postgres -m 3777 /var/run/postgresql
+ENV PATH=/usr/lib/postgresql/17/bin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PGDATA=/var/lib/postgresql/data LANG=C.UTF-8
 COPY --chmod=755 standin-postgres.sh /usr/local/bin/docker-entrypoint.sh
 VOLUME /var/lib/postgresql/data
 STOPSIGNAL SIGINT

@@ -91,7 +91,7 @@ class Stack:
             for probe in state.get("Health", {}).get("Log", [])[-1:]:
                 say(f"its health check answered {probe['ExitCode']}: {probe['Output'].strip()}")
             log = subprocess.run(  # noqa: S603  our own command
-                ["docker", "logs", "--tail=80", name],  # noqa: S607  wherever docker is
+                ["docker", "logs", "--tail=40", name],  # noqa: S607  wherever docker is
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -135,9 +135,8 @@ def _faults(facts: str) -> list[str]:
 
 def _has_failed(container: dict[str, Any]) -> bool:
     state = container["State"]
-    if not state["Running"] or state["Restarting"]:
-        return state["ExitCode"] != 0 or state["Restarting"]
-    return state.get("Health", {}).get("Status", "healthy") != "healthy"
+    is_unhealthy = state.get("Health", {}).get("Status") == "unhealthy"
+    return is_unhealthy or state["Restarting"] or (not state["Running"] and state["ExitCode"] != 0)
 
 
 def _free_address() -> str:
