@@ -28,8 +28,16 @@ def dash_of(whose: Account | Session, dash_id: int) -> Dashboard:
     if isinstance(whose, Session) and whose.shared and (whose.dash is None or whose.dash.id != dash_id):
         raise Refused(Status.NOT_ALLOWED)
     found = account.dashboards.get(dash_id)
-    if found is None:
+    if found is None or (isinstance(whose, Session) and whose.shared and found is not whose.dash):
         raise Refused(Status.ILLEGAL_COMMAND)
+    return found
+
+
+def shared_dash(session: Session, raw: bytes) -> Dashboard:
+    """:func:`dash` for what a shared session may use: while the dashboard is not shared, it gets 6."""
+    found = dash(session, raw)
+    if session.shared and not found.settings.get("isShared"):
+        raise Refused(Status.NOT_ALLOWED)
     return found
 
 

@@ -20,6 +20,10 @@ _SILENT = frozenset(("WEBHOOK", "TERMINAL"))
 """Types whose `value` in the JSON has nothing to do with the pin (spec 03, 9.6 and 10.2)."""
 
 
+Key = tuple[int, int, int]
+"""(target, kind, number) of a pin within a dashboard."""
+
+
 class Place(NamedTuple):
     """A pin that a widget names: `holder` is the JSON object with its `pin`, `pinType` and `pwmMode`."""
 
@@ -29,7 +33,7 @@ class Place(NamedTuple):
     number: int
 
     @property
-    def key(self) -> tuple[int, int, int]:
+    def key(self) -> Key:
         return self.target, self.kind, self.number
 
 
@@ -77,7 +81,7 @@ def concerns(json: JsonObject, target: int, kind: int, number: int) -> Iterator[
             yield place
 
 
-def taken(dash: Dashboard) -> set[tuple[int, int, int]]:
+def taken(dash: Dashboard) -> set[Key]:
     """(target, kind, number) of every place of the dashboard's widgets: these pins are not in the pin store."""
     return {place.key for widget in dash.widgets for place in places(widget.json)}
 
@@ -131,33 +135,40 @@ def _text(dash: Dashboard, holder: JsonObject, target: int) -> str | None:
     return None
 
 
-def clear_for_widget(
-    dash: Dashboard,
-    json: JsonObject,
-    *,
-    template: JsonObject | None = None,
-    keep: frozenset[tuple[int, int, int]] | set[tuple[int, int, int]] = frozenset(),
-) -> None:
-    """Forget what the pins of a widget hold that is created, moved or deleted: values and stored properties.
+def strip_values(json: JsonObject) -> None:
+    """Take every value out of a widget's JSON, for nothing."""
+    if KINDS[json["type"]].pins == "one":
+        json.pop("value", None)
+    for holder in [*json.get("pins", ()), *(tile.get("pin") for tile in json.get("tiles", ()))]:
+        if holder is not None:
+            holder.pop("value", None)
+
+
+def clear_for_widget(dash: Dashboard, json: JsonObject, *, template: JsonObject | None = None) -> None:
+    """Forget what the pins of a widget hold that is created or deleted: values and stored properties.
 
     Call it while the widget is not among the dashboard's: the value of a pin that another widget shows stays (spec 07,
-    3.2), and so does that of a (target, kind, number) in `keep`. `template`: the tile template that the widget is in.
-    Pins of the template generation keep their values always.
+    3.2). `template`: the tile template that the widget is in. Pins of the template generation keep their values always.
     """
-    others = taken(dash)
-    for target, kind, number in _reach(dash, json, template):
+    clear_pins(dash, set(reach(dash, json, template)), taken(dash))
+
+
+def clear_pins(dash: Dashboard, pins: set[Key], keep: set[Key], *, properties: bool = True) -> None:
+    """Forget the values of `pins`, but not of those in `keep` nor of the template generation, and their properties."""
+    for target, kind, number in pins:
         bank = dash.banks.get(target)
         if bank is None:
             continue
-        bank.erase_properties(kind, number)
+        if properties:
+            bank.erase_properties(kind, number)
         pin = bank.pins.get((kind, number))
-        if pin is None or not pin.known or (target, kind, number) in others or (target, kind, number) in keep:
+        if pin is None or not pin.known or (target, kind, number) in keep:
             continue
         if datastreams.of_target(dash, target) is None:
             pin.erase()
 
 
-def _reach(dash: Dashboard, json: JsonObject, template: JsonObject | None) -> Iterator[tuple[int, int, int]]:
+def reach(dash: Dashboard, json: JsonObject, template: JsonObject | None = None) -> Iterator[Key]:
     """Each (target, kind, number) that a widget's pins have state of: its own; those of devices behind its target."""
     if template is not None:
         for device in template.get("deviceIds", ()):
@@ -168,7 +179,7 @@ def _reach(dash: Dashboard, json: JsonObject, template: JsonObject | None) -> It
     if json["type"] == "DEVICE_TILES":
         for inner in json.get("templates", ()):
             for widget in inner.get("widgets", ()):
-                yield from _reach(dash, widget, inner)
+                yield from reach(dash, widget, inner)
     elif (target := json.get("deviceId", 0)) >= FIRST_TAG:
         for device in members(dash, target):
             yield from (place.key for place in places_for(json, device))

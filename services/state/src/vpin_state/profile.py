@@ -1,0 +1,119 @@
+"""Profile, Dashboard and Device as JSON: what is kept, with the values put into the widgets (spec 03, 1–5 and 12)."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from vpin_state.json_rules import PRIVATE_OF_DEVICE, View, encode, visible
+from vpin_state.places import taken, with_values
+from vpin_state.routes import route
+
+if TYPE_CHECKING:
+    from vpin_state.model import Account, Bank, Dashboard, Device, JsonObject, Pin, Widget
+
+_NOT_LISTED = frozenset(("address", "firstConnectTime", "lastLoggedIP", "deviceOtaInfo"))
+
+
+def profile_json(account: Account) -> JsonObject:
+    """The whole Profile, for its owner."""
+    dashboards = [dashboard_json(dash) for dash in account.dashboards.values()]
+    return trimmed({"dashBoards": dashboards, **account.body, "pinsStorage": pins_storage(account)})
+
+
+def guest_profile_json(dash: Dashboard) -> JsonObject:
+    """The Profile that a shared session sees: one dashboard, nothing private (spec 02, 10)."""
+    return {"dashBoards": [dashboard_json(dash, View.PUBLIC)]}
+
+
+def dashboard_json(dash: Dashboard, view: View = View.FULL) -> JsonObject:
+    """A dashboard with its widgets, their values, and its devices."""
+    found: JsonObject = {
+        "id": dash.id,
+        **dash.settings,
+        "updatedAt": dash.updated_at,
+        "isActive": dash.active,
+        "widgets": [widget_json(widget, view) for widget in dash.widgets],
+        "devices": [device_json(device, view) for device in dash.devices.values()],
+    }
+    if view is not View.FULL:
+        found.pop("sharedToken", None)
+    streams = found.pop("dataStreams", None)
+    found = trimmed(found)
+    if streams is not None:  # an empty list says something: the template generation
+        found["dataStreams"] = streams
+    return found
+
+
+def widget_json(widget: Widget, view: View = View.FULL) -> JsonObject:
+    """A widget of a dashboard with its values."""
+    return trimmed(with_values(widget.dash, visible(widget.json, view)))
+
+
+def device_json(device: Device, view: View = View.FULL) -> JsonObject:
+    """A device with its token and state, or in the other views without them."""
+    body = device.body
+    found: JsonObject = {
+        "id": device.id,
+        "name": device.name,
+        "boardType": body.get("boardType"),
+        "address": body.get("address"),
+        "token": device.token,
+        "vendor": body.get("vendor"),
+        "connectionType": body.get("connectionType"),
+        "status": "ONLINE" if device.online else "OFFLINE",
+        "disconnectTime": device.disconnect_time,
+        "connectTime": device.connect_time,
+        "firstConnectTime": device.first_connect_time,
+        "dataReceivedAt": device.data_received_at,
+        "lastLoggedIP": device.last_logged_ip,
+        "hardwareInfo": trimmed(body.get("hardwareInfo") or {}),
+        "deviceOtaInfo": body.get("deviceOtaInfo"),
+        "iconName": body.get("iconName"),
+        "isUserIcon": body.get("isUserIcon", False),
+    }
+    return _without(trimmed(found), frozenset() if view is View.FULL else PRIVATE_OF_DEVICE)
+
+
+def device_list_json(dash: Dashboard, view: View = View.FULL) -> list[JsonObject]:
+    """What the list of devices (45) shows of each."""
+    return [_without(device_json(device, view), _NOT_LISTED) for device in dash.devices.values()]
+
+
+def pins_storage(account: Account) -> JsonObject:
+    """Values and properties of pins with no widget, by storage key (spec 03, 12)."""
+    storage: JsonObject = {}
+    for dash in account.dashboards.values():
+        shown = taken(dash)
+        for bank in dash.banks.values():
+            for pin in bank.pins.values():
+                if pin.known and (bank.target, pin.kind, pin.number) not in shown:
+                    storage[_key(bank, pin.kind, pin.number)] = _stored(bank, pin)
+            for (kind, number, name), value in bank.properties.items():
+                storage[f"{_key(bank, kind, number)}-{name}"] = value.decode(errors="replace")
+    return storage
+
+
+def _key(bank: Bank, kind: int, number: int) -> str:
+    return f"{bank.dash.id}-{bank.target}-{kind:c}{number}"
+
+
+def _stored(bank: Bank, pin: Pin) -> Any:
+    if pin.lines is not None:
+        listed = route(bank, pin.kind, pin.number).listed or "TERMINAL"
+        return {"type": listed, "values": [line.decode(errors="replace") for line in pin.lines]}
+    return (pin.value or b"").decode(errors="replace")
+
+
+def trimmed(found: JsonObject) -> JsonObject:
+    """Without the keys that have no value: null, "", [] and {} (spec 03, 2.1)."""
+    return {k: v for k, v in found.items() if v is not None and v != "" and v != [] and v != {}}
+
+
+def _without(found: JsonObject, keys: frozenset[str]) -> JsonObject:
+    return {key: value for key, value in found.items() if key not in keys}
+
+
+def compressed(found: JsonObject) -> bytes:
+    """The JSON in zlib's format, as commands 24, 58 and 63 carry it."""
+    return zlib.compress(encode(found), 1)
