@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import select
 from vpin_store import is_current, migrations, open_store, schema, tables, upgrade
 from vpin_store.migrations.__main__ import snapshot
 from vpin_store.rows import Changes
@@ -53,22 +56,29 @@ async def test_migrations_make_what_tables_say(empty_url: str) -> None:
 
 
 def test_schema_says_what_tables_say() -> None:
+    dialect = postgresql.dialect()
     assert {table.name for table in schema.TABLES} == set(METADATA.tables)
     for table in schema.TABLES:
         model = METADATA.tables[table.name]
-        columns = [
-            schema.Column(
-                column.name,
-                "json"
-                if isinstance(column.type, tables.JsonBody)
-                else column.type.compile(postgresql.dialect()).lower(),
-                column.nullable is True,
-            )
-            for column in model.columns
-        ]
-        assert list(table.columns) == columns
+        for column, modelled in zip(table.columns, model.columns, strict=True):
+            kind = modelled.type.compile(dialect).lower()
+            assert column == schema.Column(modelled.name, kind, modelled.nullable is True)
         assert [column.name for column in table.key] == [column.name for column in model.primary_key]
-    assert isinstance(tables.JsonBody().load_dialect_impl(sqlite.dialect()), Text)
+
+
+@pytest.mark.anyio
+async def test_the_orm_reads_and_writes_the_same_rows(empty_url: str) -> None:
+    await upgrade(empty_url)
+    engine = migrations.create_engine(empty_url)
+    async with open_store(empty_url) as store, AsyncSession(engine) as session:
+        await store.commit(Changes(accounts=[account(1, body=rb'{"x":"a\u0000b"}')]))
+        (model,) = await session.scalars(select(tables.Account))
+        assert model.body == {"x": "a\0b"}
+        model.body = {"y": [1, None]}
+        await session.commit()
+        (row,) = await store.list_accounts(1)
+        assert json.loads(row.body) == {"y": [1, None]}
+    await engine.dispose()
 
 
 def test_head_is_the_newest_migration() -> None:

@@ -11,4 +11,4 @@ class StoreUnavailable(Exception):  # noqa: N818  a state of the world, not a fa
 
 
 class Fenced(Exception):  # noqa: N818  a state of the world as well
-    """Another process has claimed a shard since: the commit is refused as a whole, and what the caller knows is outdated."""
+    """Another process has claimed a shard: the commit is refused as a whole, what the caller knows is outdated."""

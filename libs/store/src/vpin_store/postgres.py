@@ -39,6 +39,7 @@ _AWAY = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.InternalClientError,  # the server's last words came between two statements
+    asyncpg.InvalidCachedStatementError,  # a migration ran meanwhile; the statement is prepared anew
     asyncpg.QueryCanceledError,  # statement_timeout of the server
 )
 

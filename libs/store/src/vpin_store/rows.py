@@ -1,6 +1,7 @@
 """Rows as the state service reads and writes them: plain tuples of the tables in :mod:`vpin_store.tables`.
 
-JSON columns travel as UTF-8 bytes; times are milliseconds since 1970 in UTC, 0 for never; `position` orders siblings.
+JSON columns travel as UTF-8 bytes, which must be strict JSON (no NaN, no raw text of a client): PostgreSQL refuses the
+whole commit otherwise. Times are milliseconds since 1970 in UTC, 0 for never; `position` orders siblings.
 """
 
 from __future__ import annotations
@@ -138,7 +139,8 @@ class Changes:
     owner: bytes = b""
 
     def __bool__(self) -> bool:
-        return any(getattr(self, name) for name in self.__slots__)
+        """There is something to store."""
+        return any(getattr(self, name) for name in self.__slots__ if name not in ("shards", "owner"))
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from vpin_store.schema import (
     DASHBOARD,
     DEVICE,
     JOB,
+    OWNER,
     PROPERTY,
     TOKEN,
     VALUE,
@@ -23,7 +24,7 @@ from vpin_store.schema import (
     Table,
     escape,
 )
-from vpin_store.statements import Dialect, insert_account, select
+from vpin_store.statements import Dialect, insert_account, on_conflict, select
 from vpin_store.urls import sqlite_path
 
 T = TypeVar("T")
@@ -168,7 +169,7 @@ class Store:
             await self._watch(self._driver.commit(changes))
 
     async def claim(self, shard: int, owner: bytes) -> bool:
-        """Make a process (by its id) the owner of a shard: nobody else's commits are taken any more. True: it was already."""
+        """Make a process (by its id) the owner of a shard: no other may commit from now on. True: it was already."""
         was = await self._watch(self._driver.fetch("SELECT owner FROM shard_owner WHERE shard = $1", shard))
         if was and was[0][0] == owner:
             return True
@@ -212,7 +213,7 @@ class _Texts:
         self.insert_account = insert_account(dialect)
         self.set_password = "UPDATE account SET password_hash = $2 WHERE id = $1 RETURNING id"  # noqa: S105  no password
         self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
-        self.claim = "INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner"
+        self.claim = f"INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) {on_conflict(OWNER)}"  # noqa: S608
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
         self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
         self.whole_accounts = [
