@@ -61,7 +61,7 @@ class AppEntry:
         """`email·hash·app`: 200, 2 malformed, 4 taken, 6 limit or a second one on this connection."""
         if request.side == Side.WEB or request.registered:
             return _status(request, Status.NOT_ALLOWED, close=True)
-        fields = split_first(request.body, 2)
+        fields = split_first(request.body, 3)
         if len(fields) < 3:
             return _status(request, Status.ILLEGAL_COMMAND)
         email, app_hash, app_name = (field.decode(errors="replace") for field in fields)
@@ -74,7 +74,9 @@ class AppEntry:
             return _status(request, Status.ALREADY_REGISTERED)
         password_hash = await asyncio.to_thread(hash_password, app_hash)
         now = time.time_ns() // 1_000_000
-        row = AccountRow(0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", b"{}")
+        row = AccountRow(
+            0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", b"{}"
+        )
         account_id = await self._store.create_account(row)
         if account_id is None:
             return _status(request, Status.ALREADY_REGISTERED)
@@ -127,7 +129,7 @@ class AppEntry:
         self._failures.add(email, address, time.monotonic())
 
     async def _share_log_in(self, request: EntryRequest) -> EntryAnswer:
-        """`ownerEmail·token[·os·version[·uid]]`: a grant for that dashboard; the owner checks that it is shared now. Else 2, 6."""
+        """`ownerEmail·token[·os·version[·uid]]`: a grant; the owner checks that it is shared now. Else 2, 6."""
         fields = [field.decode(errors="replace") for field in split_all(request.body)]
         if len(fields) < 2:
             return _status(request, Status.ILLEGAL_COMMAND)
@@ -137,7 +139,9 @@ class AppEntry:
             return _status(request, Status.NOT_ALLOWED)
         os, version, uid = (*fields[2:5], "", "", "")[:3]
         opening = Opening(request.message_id, request.command, request.address, os, version, uid, shared=True)
-        return EntryAnswer(grant=Grant(row.account_id, row.dash_id, 0, slab.credential(fields[1]), entry.encode(opening)))
+        return EntryAnswer(
+            grant=Grant(row.account_id, row.dash_id, 0, slab.credential(fields[1]), entry.encode(opening))
+        )
 
     def _get_server(self, request: EntryRequest) -> EntryAnswer:
         """`email·app`: the host to use (spec 02, 3.4)."""
@@ -146,7 +150,9 @@ class AppEntry:
             return _status(request, Status.ILLEGAL_COMMAND)
         if not is_email(fields[0].strip().lower()):
             return _status(request, Status.ILLEGAL_COMMAND_BODY)
-        return EntryAnswer(frames=app_frame(Command.GET_SERVER, request.message_id, self._settings.server_host.encode()))
+        return EntryAnswer(
+            frames=app_frame(Command.GET_SERVER, request.message_id, self._settings.server_host.encode())
+        )
 
 
 class Failures:

@@ -18,6 +18,7 @@ from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status
 
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply
+
     from vpin_state.config import Config
     from vpin_state.model import Account, Dashboard, Device
     from vpin_state.session import Session
@@ -73,20 +74,30 @@ class Effects:
         else:
             self.sends.append((session, _app(command, message_id, len(body)) + body))
 
-    def to_apps(self, dash: Dashboard, command: int, message_id: int, body: bytes, *, but: Session | None = None) -> None:
+    def to_apps(
+        self, dash: Dashboard, command: int, message_id: int, body: bytes, *, but: Session | None = None
+    ) -> None:
         """Send to every app session that hears of the dashboard, shared ones included, but not to `but`."""
         for app in dash.account.apps:
             if app is not but and app.hears(dash):
                 self.send(app, command, message_id, body)
 
-    def to_owner_apps(self, account: Account, command: int, message_id: int, body: bytes, *, but: Session | None = None) -> None:
+    def to_owner_apps(
+        self, account: Account, command: int, message_id: int, body: bytes, *, but: Session | None = None
+    ) -> None:
         """Send to the account's full app sessions, not to shared ones."""
         for app in account.apps:
             if app is not but and not app.shared:
                 self.send(app, command, message_id, body)
 
     def to_device(
-        self, device: Device, message_id: int, body: bytes, *, command: int = Command.HARDWARE, but: Session | None = None
+        self,
+        device: Device,
+        message_id: int,
+        body: bytes,
+        *,
+        command: int = Command.HARDWARE,
+        but: Session | None = None,
     ) -> bool:
         """Send to each connection of a device; False when none took it (none is there, or the body is over its buffer)."""
         if len(body) > device.body_limit:

@@ -17,7 +17,7 @@ from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening
 from vpin_messages.queues import ENTRY
 from vpin_messages.slab import Down, Side, down_entry
-from vpin_protocol import Command, Status, app_response, hardware_response
+from vpin_protocol import Status, app_response, hardware_response
 from vpin_store import StoreUnavailable
 
 from vpin_state import metrics
@@ -128,5 +128,3 @@ def _token(body: bytes) -> str:
 
 def _send(outlet: Outlet, request: EntryRequest, answer: EntryAnswer) -> None:
     outlet.add(down_entry(Down.ENTRY, request.session, entry.encode(answer)))
-
-

@@ -13,6 +13,8 @@ slabs_repeated = Counter("vpin_state_slabs_repeated_total", "Slabs that came aga
 slabs_malformed = Counter("vpin_state_slabs_malformed_total", "Messages in a shard's queue that are no slab")
 commits = Counter("vpin_state_commits_total", "Commits")
 commit_failures = Counter("vpin_state_commit_failures_total", "Commits that had to be tried again")
-commit_seconds = Histogram("vpin_state_commit_seconds", "Time of a commit", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5))
+commit_seconds = Histogram(
+    "vpin_state_commit_seconds", "Time of a commit", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
+)
 commit_rows = Counter("vpin_state_commit_rows_total", "Rows of values written")
 logins = Counter("vpin_state_entries_total", "Commands of clients without a session, by outcome", ["outcome"])

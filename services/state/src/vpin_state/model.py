@@ -69,7 +69,21 @@ class Dirty:
 class Account:
     """One account. `dashboards` keeps the order of creation. `body` is what the profile has beside dashboards (apps)."""
 
-    __slots__ = ("apps", "body", "dashboards", "dirty", "id", "idle_since", "listed", "mails", "marks", "on_dirty", "routes", "row", "shard")
+    __slots__ = (
+        "apps",
+        "body",
+        "dashboards",
+        "dirty",
+        "id",
+        "idle_since",
+        "listed",
+        "mails",
+        "marks",
+        "on_dirty",
+        "routes",
+        "row",
+        "shard",
+    )
 
     def __init__(self, row: AccountRow, body: JsonObject, shard: int) -> None:
         self.id = row.id
@@ -116,9 +130,21 @@ class Account:
 
 
 class Dashboard:
-    """One project. `settings` is its JSON without widgets, devices and isActive: what the app owns the shape of, tags included."""
+    """One project. `settings` is its JSON without widgets, devices and isActive; tags are in it."""
 
-    __slots__ = ("account", "active", "banks", "devices", "id", "next_key", "position", "prefix", "settings", "updated_at", "widgets")
+    __slots__ = (
+        "account",
+        "active",
+        "banks",
+        "devices",
+        "id",
+        "next_key",
+        "position",
+        "prefix",
+        "settings",
+        "updated_at",
+        "widgets",
+    )
 
     def __init__(self, account: Account, id: int, settings: JsonObject, position: int = 0) -> None:  # noqa: A002
         self.account = account
@@ -251,7 +277,7 @@ class Device:
         return bool(self.sessions)
 
     def tell_buffer(self) -> None:
-        """Compute `body_limit` from the hardware info (spec 01, 4.4): buff-in − 5, or 250 when nothing was told."""
+        """Compute `body_limit` from the hardware info (spec 01, 4.4): buff-in less 5, or 250 when nothing was told."""
         info = self.body.get("hardwareInfo")
         self.body_limit = info.get("buffIn", DEFAULT_BODY_LIMIT) - 5 if info else DEFAULT_BODY_LIMIT
 

@@ -103,6 +103,14 @@ class Owner:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def abandon(self) -> None:
+        """End at once, committing nothing: what `kill -9` leaves behind (for tests of recovery)."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for shard in self.shards.values():
+            await shard.stop()
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run in the background; a fault that is not handled there ends the process, since its state is in doubt."""
         task = asyncio.get_running_loop().create_task(work)
@@ -176,7 +184,9 @@ class Owner:
         """The way to an instance, one for all shards of this process."""
         outlet = self._outlets.get(sender)
         if outlet is None:
-            outlet = self._outlets[sender] = self.bus.outlet(instance_queue(sender), lambda n: slab.head(self.sender, n))
+            outlet = self._outlets[sender] = self.bus.outlet(
+                instance_queue(sender), lambda n: slab.head(self.sender, n)
+            )
         return outlet
 
     def slab_applied(self, shard: Shard) -> None:
@@ -214,7 +224,11 @@ class Owner:
             if account is None:
                 del self.accounts[account_id]
             elif account.shard == shard:
-                if account.apps or account.listed or any(d.sessions for b in account.dashboards.values() for d in b.devices.values()):
+                if (
+                    account.apps
+                    or account.listed
+                    or any(d.sessions for b in account.dashboards.values() for d in b.devices.values())
+                ):
                     account.idle_since = 0.0
                 elif not account.idle_since:
                     account.idle_since = now
@@ -232,7 +246,9 @@ class Owner:
     def forget_instance(self, shard: int, sender: bytes) -> None:
         """An instance is long dead: its number need not be kept."""
         self._forgotten.append((shard, sender))
-        if not any(sender in other.instances for other in self.shards.values()) and (outlet := self._outlets.pop(sender, None)):
+        if not any(sender in other.instances for other in self.shards.values()) and (
+            outlet := self._outlets.pop(sender, None)
+        ):
             outlet.close()
 
     def publish_jobs(self, rows: list[JobRow]) -> None:
@@ -321,7 +337,9 @@ class Owner:
             changes.deleted_applied, self._forgotten = self._forgotten, []
         if changes:
             changes.owner = self.sender
-            changes.shards = sorted({a.shard for a in accounts} | {n for n, shard in self.shards.items() if shard.active})
+            changes.shards = sorted(
+                {a.shard for a in accounts} | {n for n, shard in self.shards.items() if shard.active}
+            )
             for number in changes.shards:
                 for instance in self.shards[number].instances.values():
                     if instance.applied > instance.saved:

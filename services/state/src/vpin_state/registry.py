@@ -14,6 +14,7 @@ from vpin_protocol import Command
 
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply, PinRequest
+
     from vpin_state.effects import Effects, Handler
     from vpin_state.model import Device
 
@@ -42,10 +43,14 @@ def handles(command: Command, side: str, *, also_shared: bool = False) -> Callab
     return register
 
 
-def operation(name: str) -> Callable[[Callable[[Effects, Device, PinRequest], PinReply]], Callable[[Effects, Device, PinRequest], PinReply]]:
+def operation(
+    name: str,
+) -> Callable[[Callable[[Effects, Device, PinRequest], PinReply]], Callable[[Effects, Device, PinRequest], PinReply]]:
     """Register the decorated function for an operation of the pin APIs."""
 
-    def register(function: Callable[[Effects, Device, PinRequest], PinReply]) -> Callable[[Effects, Device, PinRequest], PinReply]:
+    def register(
+        function: Callable[[Effects, Device, PinRequest], PinReply],
+    ) -> Callable[[Effects, Device, PinRequest], PinReply]:
         operations[name] = function
         return function
 

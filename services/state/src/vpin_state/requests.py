@@ -24,7 +24,14 @@ INVALID_TOKEN = PinReply(400, b"Invalid token.")
 
 
 def answer_request(
-    owner: Owner, instance: Instance, account: Account | None, number: int, dash_id: int, device_id: int, mark: int, payload: bytes
+    owner: Owner,
+    instance: Instance,
+    account: Account | None,
+    number: int,
+    dash_id: int,
+    device_id: int,
+    mark: int,
+    payload: bytes,
 ) -> None:
     """Run one operation; a reply to a change waits for its commit."""
     dash = account.dashboards.get(dash_id) if account else None

@@ -60,7 +60,9 @@ class Session:
         self.side = side
         self.account = account
         self.device = device
-        self.dash: Dashboard | None = device.dash if device else None  # of the device, or the one that a shared session may see
+        self.dash: Dashboard | None = (
+            device.dash if device else None
+        )  # of the device, or the one that a shared session may see
         self.shared = False
         self.credential = 0
         self.os = ""

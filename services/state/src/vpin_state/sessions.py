@@ -84,11 +84,20 @@ def end(owner: Owner, session: Session) -> None:
 
 def refuse_request(owner: Owner, instance: Instance, request: int) -> None:
     """The account of an API request can't be loaded now."""
-    owner.outbox.reply(instance, request, requests.encode(PinReply(503, b"The database is away, try again.")), durable=False)
+    owner.outbox.reply(
+        instance, request, requests.encode(PinReply(503, b"The database is away, try again.")), durable=False
+    )
 
 
 def _admit(
-    instance: Instance, account: Account | None, side: int, number: int, dash_id: int, device_id: int, mark: int, opening: Opening | None
+    instance: Instance,
+    account: Account | None,
+    side: int,
+    number: int,
+    dash_id: int,
+    device_id: int,
+    mark: int,
+    opening: Opening | None,
 ) -> Session | None:
     if account is None:
         return None

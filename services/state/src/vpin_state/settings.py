@@ -41,5 +41,7 @@ def entry_settings(settings: Settings) -> EntrySettings:
 def own_shards(settings: Settings) -> list[int]:
     """Numbers of the shards that this process serves: all where it is the only kind of state process (replicas stand by)."""
     if settings.state_index >= settings.state_count:
-        raise ValueError(f"VPIN_STATE_INDEX is {settings.state_index}, but VPIN_STATE_COUNT is {settings.state_count}: indexes run from 0")
+        raise ValueError(
+            f"VPIN_STATE_INDEX is {settings.state_index}, but VPIN_STATE_COUNT is {settings.state_count}: indexes run from 0"
+        )
     return [n for n in range(settings.shards) if n % settings.state_count == settings.state_index]

@@ -181,6 +181,7 @@ class Shard:
         now = owner.tell_time()
         instance = self.instances[body[1:17]]
         found = instance.sessions
+        accounts = owner.accounts
         outbox = owner.outbox
         slow = owner.slow
         while at < end:
@@ -190,9 +191,9 @@ class Shard:
             if kind == _FRAMES:
                 session = found.get(number)
                 if session is None:
-                    account = owner.accounts.get(account_id, 0)
-                    if account == 0:
+                    if account_id not in accounts:
                         break
+                    account = accounts[account_id]
                     session = sessions.resume(owner, instance, account, side, number, dash, device, credential, None)
                 if session is not None and not session.closing:
                     if side == _HARDWARE:
@@ -204,9 +205,9 @@ class Shard:
             elif kind >= Up.HEARTBEAT and kind != Up.REQUEST:
                 self._instance_entry(kind, instance, number, body[start:stop])
             else:
-                account = owner.accounts.get(account_id, 0)
-                if account == 0:
+                if account_id not in accounts:
                     break
+                account = accounts[account_id]
                 payload = body[start:stop]
                 if kind == Up.REQUEST:
                     answer_request(owner, instance, account, number, dash, device, credential, payload)
@@ -244,7 +245,11 @@ class Shard:
             silent = self.ticks - instance.heard_at_tick
             if silent > SILENT_TICKS and (instance.sessions or silent > FORGET_TICKS):
                 if instance.sessions:
-                    log.warning("instance is silent, its sessions are dropped", shard=self.number, sessions=len(instance.sessions))
+                    log.warning(
+                        "instance is silent, its sessions are dropped",
+                        shard=self.number,
+                        sessions=len(instance.sessions),
+                    )
                 self._lose(instance)
                 if silent > FORGET_TICKS:
                     del self.instances[instance.sender]

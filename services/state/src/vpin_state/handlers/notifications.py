@@ -50,7 +50,9 @@ def email(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     account.count_mail(fx.now // DAY_MS)
     subject, text = _fill(subject, device), _fill(text, device)
     html = text if widget.json.get("contentType", "TEXT_HTML") == "TEXT_HTML" else ""
-    fx.notify(_job(fx, session, "mail", receivers, subject=subject, text="" if html else text, html=html, answered=True))
+    fx.notify(
+        _job(fx, session, "mail", receivers, subject=subject, text="" if html else text, html=html, answered=True)
+    )
 
 
 @handles(Command.PUSH, HARDWARE)
@@ -149,4 +151,15 @@ def _job(
     if answered:
         answer = Answer(account.shard, session.instance.sender, session.id, fx.message_id)
     key = secrets.token_hex(16)
-    return Job(key, channel, to, subject, text, html, account=account.id, details=details or {}, answer=answer, created_at=fx.now / 1000)
+    return Job(
+        key,
+        channel,
+        to,
+        subject,
+        text,
+        html,
+        account=account.id,
+        details=details or {},
+        answer=answer,
+        created_at=fx.now / 1000,
+    )

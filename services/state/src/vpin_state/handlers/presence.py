@@ -64,7 +64,9 @@ def app_connected(fx: Effects, session: Session, opening: Opening) -> None:
     fx.reply(Status.OK)
     account = session.account
     if not session.shared:
-        account.row = account.row._replace(last_login_at=fx.now, last_login_ip=opening.address if fx.config.store_ip else "")
+        account.row = account.row._replace(
+            last_login_at=fx.now, last_login_ip=opening.address if fx.config.store_ip else ""
+        )
         account.mark_quietly().account = True
         _tell_boards(fx, account, b"acon")
     if opening.version == LAST_OUTDATED:
@@ -112,4 +114,6 @@ def idle_seconds(heartbeat: int) -> int:
 
 
 def _event(device: Device, now: int) -> bytes:
-    return _json({"account": device.dash.account.id, "dash": device.dash.id, "device": device.id, "name": device.name, "at": now})
+    return _json(
+        {"account": device.dash.account.id, "dash": device.dash.id, "device": device.id, "name": device.name, "at": now}
+    )
