@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import ceil, inf
 
@@ -63,7 +63,7 @@ class Gateway:
         self.stopping = False
         self._bus = bus
         self._downlink = Downlink(self)
-        self._numbers = itertools.cycle(range(1, _NUMBERS + 1))
+        self._numbers: Iterator[int] = itertools.cycle(range(1, _NUMBERS + 1))
         self._jams: dict[Session, _Jam] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()

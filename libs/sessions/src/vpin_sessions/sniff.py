@@ -12,6 +12,9 @@ MAX_HEAD = 64 * 1024
 """Bytes of an HTTP request up to its blank line."""
 
 
+_SOCKETS = (b"/websocket", b"/dashws")
+
+
 class Refused(Exception):  # noqa: N818  not an error: the answer to a client
     """Nobody serves such a connection: send these bytes, if any, and close it."""
 
@@ -63,6 +66,12 @@ def target(data: bytes) -> bytes | None:
         return None
     parts = data[: data.find(b"\r\n")].split(b" ")
     return parts[1] if len(parts) == 3 and parts[0] == b"GET" else b""
+
+
+def may_be_websocket(data: bytes) -> bool:
+    """Whether an HTTP request that begins so can be for one of our websockets: then its whole head is needed."""
+    path = data[4:15]
+    return data[:4] == b"GET " and any(name.startswith(path) or path.startswith(name) for name in _SOCKETS)
 
 
 def is_board_socket(path: bytes) -> bool:

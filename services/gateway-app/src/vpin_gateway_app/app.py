@@ -29,18 +29,17 @@ from vpin_sessions import (
 
 
 class GatewayApp:
-    """The service ``gateway-app``. With ``listen=False`` it opens no ports: an acceptor in the process has them."""
+    """The service ``gateway-app``. Without ports of its own an acceptor in the process gives it connections."""
 
     name = "gateway-app"
 
-    def __init__(self, settings: Settings, bus: Bus, *, listen: bool = True) -> None:
+    def __init__(self, settings: Settings, bus: Bus) -> None:
         self.gateway = Gateway(self.name, settings, bus)
         self.listeners: list[Listener] = []
-        if listen:
-            if settings.app:
-                self._listen(settings.app, proxied=settings.proxy_protocol)
-            if settings.app_tls:
-                self._listen(settings.app_tls, tls=server_context(settings))
+        if settings.app:
+            self._listen(settings.app, proxied=settings.proxy_protocol)
+        if settings.app_tls:
+            self._listen(settings.app_tls, tls=server_context(settings))
 
     async def start(self) -> None:
         await self.gateway.start()

@@ -28,18 +28,17 @@ from vpin_sessions import (
 
 
 class GatewayHardware:
-    """The service ``gateway-hw``. With ``listen=False`` it opens no ports: an acceptor in the process has them."""
+    """The service ``gateway-hw``. Without ports of its own an acceptor in the process gives it connections."""
 
     name = "gateway-hw"
 
-    def __init__(self, settings: Settings, bus: Bus, *, listen: bool = True) -> None:
+    def __init__(self, settings: Settings, bus: Bus) -> None:
         self.gateway = Gateway(self.name, settings, bus)
         self.listeners: list[Listener] = []
-        if listen:
-            if settings.hardware:
-                self._listen(settings.hardware, proxied=settings.proxy_protocol)
-            if settings.hardware_tls:
-                self._listen(settings.hardware_tls, tls=server_context(settings))
+        if settings.hardware:
+            self._listen(settings.hardware, proxied=settings.proxy_protocol)
+        if settings.hardware_tls:
+            self._listen(settings.hardware_tls, tls=server_context(settings))
 
     async def start(self) -> None:
         await self.gateway.start()
