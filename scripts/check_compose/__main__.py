@@ -47,18 +47,21 @@ def _check(docker: Engine) -> None:
 
 
 def _scale(stack: Stack) -> None:
+    before = {container["Id"] for container in stack.containers() if container["State"]["Running"]}
     say(f"two of {' and '.join(SCALED)}")
     stack.up(*(f"--scale={service}=2" for service in SCALED))
+    if gone := before - {container["Id"] for container in stack.containers()}:
+        raise CheckError(f"scaling made {len(gone)} running containers anew")
     stack.is_hardened()
     stack.smoke()
-    say("the first of each stops, the second takes over")
     for service in SCALED:
         replicas = stack.containers(service)
         if len(replicas) != 2:
             raise CheckError(f"{service} has {len(replicas)} containers in place of 2")
-        oldest = min(replicas, key=lambda container: container["Created"])
-        stack.docker("stop", oldest["Id"])
-    stack.smoke()
+        first = min(container["Name"].strip("/") for container in replicas)
+        say(f"{first} stops, the second one takes over")
+        stack.docker("stop", first)
+        stack.smoke()
 
 
 sys.exit(main())
