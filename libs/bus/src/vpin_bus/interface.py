@@ -86,7 +86,8 @@ class Consumer(Protocol):
     def retry(self, tag: int, body: bytes, delay: float) -> None:
         """Acknowledge this delivery and deliver `body` (the message, perhaps changed) again after `delay` seconds.
 
-        It is durable meanwhile. RabbitMQ rounds the delay up to one of its delay queues.
+        It is durable meanwhile. For job queues: ValueError when the queue has no dead-letter queue. RabbitMQ rounds the
+        delay up to 1, 5, 15 or 60 seconds, 5, 15 or 60 minutes.
         """
         ...
 

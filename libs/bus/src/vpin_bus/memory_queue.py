@@ -212,6 +212,9 @@ class MemoryConsumer:
             self._queue.pump()
 
     def retry(self, tag: int, body: bytes, delay: float) -> None:
+        spec = self._queue.spec
+        if not spec.dead_letter:
+            raise ValueError(f"queue {spec.name} has no dead-letter queue, so its messages cannot be retried")
         message = self._unacked.get(tag)
         if message is None:
             return
