@@ -1,1 +1,1 @@
-"""Delivers notifications: mail, SMS, push."""
+"""Delivers notification jobs from the durable queue: mail now, other channels as providers are added."""

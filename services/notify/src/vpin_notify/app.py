@@ -1,0 +1,76 @@
+"""Wiring and life cycle of the notify service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import structlog
+from vpin_bus import Bus, Consumer
+from vpin_messages.queues import NOTIFY
+from vpin_runtime.metrics import gauge
+from vpin_runtime.settings import Settings
+
+from vpin_notify.courier import DELAYS, Courier
+from vpin_notify.mail import MailProvider
+from vpin_notify.providers import Provider
+from vpin_notify.results import Results
+
+PREFETCH = 100  # jobs that are delivered or wait for their provider here
+FINISH = 4.0  # seconds for what is being delivered when the service stops
+DEPTH = 10.0  # seconds between two looks at the queue's depth
+
+log = structlog.get_logger("vpin.notify")
+
+
+class NotifyService:
+    """Consumes the notification jobs. `bus` is open, and stays so."""
+
+    name = "notify"
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        *,
+        providers: Mapping[str, Provider] | None = None,
+        delays: tuple[float, ...] = DELAYS,
+    ) -> None:
+        self._bus = bus
+        self._providers = {"mail": MailProvider(settings)} if providers is None else dict(providers)
+        self._results = Results(bus)
+        self._courier = Courier(self._providers, self._results.tell, delays=delays)
+        self._consumer: Consumer | None = None
+        self._clock: asyncio.Task[None] | None = None
+        self._depth = 0
+        if providers is None and not settings.smtp_host:
+            log.warning("notify.no_mail_server", advice="set VPIN_SMTP_HOST: until then mails fail")
+
+    async def start(self) -> None:
+        courier = self._courier
+        gauge("vpin_notify_queue_depth", "Jobs that wait in the queue.", lambda: self._depth)
+        gauge("vpin_notify_running", "Jobs in delivery, or waiting here for their provider.", lambda: courier.running)
+        self._consumer = courier.consumer = await self._bus.consume(
+            NOTIFY, courier.take, prefetch=PREFETCH, on_reset=courier.reset
+        )
+        self._clock = asyncio.create_task(self._watch(), name="notify depth")
+
+    async def stop(self) -> None:
+        """Finish what is being delivered; the rest goes back to the queue."""
+        await self._courier.stop(FINISH)
+        if self._clock is not None:
+            self._clock.cancel()
+            await asyncio.gather(self._clock, return_exceptions=True)
+        if self._consumer is not None:
+            await self._consumer.cancel()
+        await self._results.close()
+        for provider in self._providers.values():
+            await provider.close()
+
+    def checks(self) -> dict[str, bool]:
+        return {"consuming": self._consumer is not None, "bus": self._bus.ready}
+
+    async def _watch(self) -> None:
+        while True:
+            self._depth = await self._bus.depth(NOTIFY)
+            await asyncio.sleep(DEPTH)
