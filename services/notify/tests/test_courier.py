@@ -251,6 +251,24 @@ async def test_no_log_line_has_receivers_or_content() -> None:
         assert "example.com" not in text
 
 
+async def test_a_dead_letter_queue_that_nobody_empties_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vpin_notify.app.DEPTH", 0.001)
+    monkeypatch.setattr("vpin_notify.app.DEAD_LIMIT", 1)
+    bus = open_bus("memory://")
+    await bus.open()
+    provider = Provider([Refused("no")] * 9)
+    service = NotifyService(Settings(), bus, providers={"mail": provider})
+    await service.start()
+    for count, key in enumerate("abc", 1):
+        await bus.publish(NOTIFY, jobs.encode(job(key)))
+        await provider.until(count)
+        await asyncio.sleep(0.05)  # several looks at the queue
+    await service.stop()
+    assert await bus.depth(NOTIFY_DEAD) == 1
+    assert await bus.depth(NOTIFY) == 0
+    await bus.close()
+
+
 class Calls:
     """A consumer that notes what it is told."""
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import structlog
 from vpin_bus import Bus, Consumer
-from vpin_messages.queues import NOTIFY
+from vpin_messages.queues import NOTIFY, NOTIFY_DEAD
 from vpin_runtime.metrics import gauge
 from vpin_runtime.settings import Settings
 
@@ -18,7 +18,8 @@ from vpin_notify.results import Results
 
 PREFETCH = 100  # jobs that are delivered or wait for their provider here
 FINISH = 4.0  # seconds for what is being delivered when the service stops
-DEPTH = 10.0  # seconds between two looks at the queue's depth
+DEPTH = 10.0  # seconds between two looks at the queues' depths
+DEAD_LIMIT = 1000  # jobs in the dead-letter queue from which on given-up jobs are dropped
 
 log = structlog.get_logger("vpin.notify")
 
@@ -43,12 +44,14 @@ class NotifyService:
         self._consumer: Consumer | None = None
         self._clock: asyncio.Task[None] | None = None
         self._depth = 0
+        self._dead = 0
         if providers is None and not settings.smtp_host:
             log.warning("notify.no_mail_server", advice="set VPIN_SMTP_HOST: until then mails fail")
 
     async def start(self) -> None:
         courier = self._courier
         gauge("vpin_notify_queue_depth", "Jobs that wait in the queue.", lambda: self._depth)
+        gauge("vpin_notify_dead_letters", "Jobs in the dead-letter queue.", lambda: self._dead)
         gauge("vpin_notify_running", "Jobs in delivery, or waiting here for their provider.", lambda: courier.running)
         self._consumer = courier.consumer = await self._bus.consume(
             NOTIFY, courier.take, prefetch=PREFETCH, on_reset=courier.reset
@@ -73,4 +76,6 @@ class NotifyService:
     async def _watch(self) -> None:
         while True:
             self._depth = await self._bus.depth(NOTIFY)
+            self._dead = await self._bus.depth(NOTIFY_DEAD)
+            self._courier.bury = self._dead < DEAD_LIMIT
             await asyncio.sleep(DEPTH)

@@ -59,6 +59,7 @@ class Courier:
         self._runs: dict[str, _Run] = {}  # by key
         self._stopping = False
         self.consumer: Consumer | None = None  # set before the first delivery
+        self.bury = True  # whether given-up jobs go to the dead-letter queue: nobody may ever empty it
 
     @property
     def running(self) -> int:
@@ -156,7 +157,10 @@ class Courier:
         else:
             log.error("notify.given_up", **_facts(job), reason=reason)
             metrics.DEAD.labels(job.channel).inc()
-            self.consumer.reject(run.tag)
+            if self.bury:
+                self.consumer.reject(run.tag)
+            else:
+                self.consumer.ack_one(run.tag)
 
     def _tell(self, job: Job, delivered: bool) -> None:
         if job.answer is not None:
