@@ -40,11 +40,11 @@ async def hello(scope, receive, send) -> None:
 
 @asynccontextmanager
 async def running(folder: Path, **changes: object) -> AsyncGenerator[Acceptor]:
-    own = {"http": "127.0.0.1:0", "tls": "127.0.0.1:0", "hardware": "", "app_tls": "", "shards": 2, "message_quota": 0}
+    own = {"http": "127.0.0.1:0", "tls": "127.0.0.1:0", "shards": 2, "message_quota": 0}
     settings = Settings(data=folder).model_copy(update={**own, **changes})
     config, state = Config(hello, ws="none", log_config=None), ServerState()
     async with owned_bus(settings.shards) as (bus, _owner):
-        hardware, app = GatewayHardware(settings, bus), GatewayApp(settings, bus)
+        hardware, app = GatewayHardware(settings, bus, listen=False), GatewayApp(settings, bus, listen=False)
         acceptor = Acceptor(settings, hardware, app, lambda _tls: HttpToolsProtocol(config, state, {}))
         services = [hardware, app, acceptor]
         for service in services:

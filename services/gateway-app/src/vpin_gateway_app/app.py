@@ -29,16 +29,16 @@ from vpin_sessions import (
 
 
 class GatewayApp:
-    """The service ``gateway-app``. Without ports of its own an acceptor in the process gives it connections."""
+    """The service ``gateway-app``. `listen=False`: no ports, an acceptor in the process gives it connections."""
 
     name = "gateway-app"
 
-    def __init__(self, settings: Settings, bus: Bus) -> None:
+    def __init__(self, settings: Settings, bus: Bus, *, listen: bool = True) -> None:
         self.gateway = Gateway(self.name, settings, bus)
         self.listeners: list[Listener] = []
-        if settings.app:
+        if listen and settings.app:
             self._listen(settings.app, proxied=settings.proxy_protocol)
-        if settings.app_tls:
+        if listen and settings.app_tls:
             self._listen(settings.app_tls, tls=server_context(settings))
 
     async def start(self) -> None:

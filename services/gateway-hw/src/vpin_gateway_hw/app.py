@@ -28,16 +28,16 @@ from vpin_sessions import (
 
 
 class GatewayHardware:
-    """The service ``gateway-hw``. Without ports of its own an acceptor in the process gives it connections."""
+    """The service ``gateway-hw``. `listen=False`: no ports, an acceptor in the process gives it connections."""
 
     name = "gateway-hw"
 
-    def __init__(self, settings: Settings, bus: Bus) -> None:
+    def __init__(self, settings: Settings, bus: Bus, *, listen: bool = True) -> None:
         self.gateway = Gateway(self.name, settings, bus)
         self.listeners: list[Listener] = []
-        if settings.hardware:
+        if listen and settings.hardware:
             self._listen(settings.hardware, proxied=settings.proxy_protocol)
-        if settings.hardware_tls:
+        if listen and settings.hardware_tls:
             self._listen(settings.hardware_tls, tls=server_context(settings))
 
     async def start(self) -> None:
