@@ -52,7 +52,8 @@ def drop_widget(widget: Widget) -> None:
 
 def set_inner(tiles: Widget, template: JsonObject, widgets: list[JsonObject]) -> None:
     """Replace the widgets inside a tile template."""
-    set_template(tiles, {**template, "widgets": widgets})
+    bare = {key: value for key, value in template.items() if key != "widgets"}
+    set_template(tiles, {**bare, "widgets": widgets} if widgets else bare)
 
 
 def set_template(tiles: Widget, template: JsonObject) -> None:

@@ -49,7 +49,8 @@ def update(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     dash, tiles, text = _find(session, body)
     template = read_template(text, fx.config.widget_size_max)
     old = lookup.template(tiles, template["id"])
-    template = {**template, "widgets": old.get("widgets", [])}
+    template.pop("widgets", None)
+    template |= {key: old[key] for key in ("widgets",) if key in old}
     template.setdefault("templateId", old.get("templateId", f"TMPL{template['id']}"))
     settling.set_template(tiles, template)
     if any(template.get(key) != old.get(key) for key in ("deviceIds", "pin")):
