@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vpin_bus import Queue
 
-ENTRY = Queue("vpin.entry", max_messages=10_000)
-"""Log-ins and other commands of clients without a session; all state processes serve it."""
+ENTRY = Queue("vpin.entry", max_messages=10_000, expires=60.0)
+"""Log-ins and other commands of clients without a session; all state processes serve it. Nothing to keep: clients ask again."""
 
 NOTIFY_DEAD = Queue("vpin.notify.dead")
 NOTIFY = Queue("vpin.notify", max_messages=100_000, dead_letter=NOTIFY_DEAD.name)

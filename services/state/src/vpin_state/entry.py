@@ -1,6 +1,7 @@
 """The entry: log-ins, registrations and what else a client may ask before it has a session. Any state process serves it.
 
-Tokens of boards are looked up in one query per message of the queue. Passwords are verified in threads, and a credential
+Tokens of boards are looked up in one query at a time, for all boards that came while the one before was running.
+Passwords are verified in threads, and a credential
 that was just verified is remembered for some minutes, so that a reconnect storm costs no argon2.
 Repeated failures are limited per account and per address.
 """
@@ -8,8 +9,8 @@ Repeated failures are limited per account and per address.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Iterator
+from typing import TYPE_CHECKING
 
 import structlog
 from vpin_bus import Delivery
@@ -26,6 +27,7 @@ from vpin_state.accounts import AppEntry
 if TYPE_CHECKING:
     from vpin_bus import Bus, Consumer, Outlet
     from vpin_store import Store
+    from vpin_store.rows import TokenRow
 
     from vpin_state.owner import Owner
     from vpin_state.settings import EntrySettings
@@ -48,6 +50,8 @@ class Entry:
         self._apps = AppEntry(store, settings)
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._boards: list[tuple[Outlet, EntryRequest]] = []  # wait for the next look-up
+        self._looking_up = asyncio.Lock()
 
     async def start(self) -> None:
         self._consumer = await self._bus.consume(ENTRY, self._on_delivery, prefetch=200)
@@ -65,39 +69,37 @@ class Entry:
 
     async def _answer(self, delivery: Delivery) -> None:
         """Answer all requests of one message, boards together, apps each on its own; then acknowledge."""
-        waits: list[Any] = []
+        waits: list[Awaitable[None]] = []
         for batch in batches(delivery.body):
             outlet = self._owner.outlet(batch.gateway)
-            boards = [request for request in batch.requests if request.side == Side.HARDWARE]
-            if boards:
-                waits.append(self._boards(outlet, boards))
-            waits += [self._app(outlet, request) for request in batch.requests if request.side != Side.HARDWARE]
+            for request in batch.requests:
+                if request.side == Side.HARDWARE:
+                    self._boards.append((outlet, request))
+                else:
+                    waits.append(self._app(outlet, request))
+        if self._boards:
+            waits.append(self._all_boards())
         await asyncio.gather(*waits)
         if self._consumer is not None:
             self._consumer.ack_one(delivery.tag)
 
-    async def _boards(self, outlet: Outlet, boards: list[EntryRequest]) -> None:
-        tokens = {request.session: _token(request.body) for request in boards}
-        wanted = {token for token in tokens.values() if token}
-        try:
-            found = await self._store.find_tokens(sorted(wanted)) if wanted else {}
-        except StoreUnavailable:
-            metrics.logins.labels("unavailable").inc(len(boards))
-            for request in boards:  # the board comes again by itself
-                _send(outlet, request, EntryAnswer(close=True))
-            return
-        for request in boards:
-            token = tokens[request.session]
-            row = found.get(token) if token else None
-            if row is None or row.kind != "device":
-                metrics.logins.labels("invalid token").inc()
-                answer = EntryAnswer(frames=hardware_response(request.message_id, Status.INVALID_TOKEN))
-            else:
-                metrics.logins.labels("ok").inc()
-                opening = Opening(request.message_id, request.command, request.address)
-                grant = Grant(row.account_id, row.dash_id, row.device_id, slab.credential(token), entry.encode(opening))
-                answer = EntryAnswer(grant=grant)
-            _send(outlet, request, answer)
+    async def _all_boards(self) -> None:
+        """Answer the boards that wait, together with those that come while others' tokens are looked up."""
+        async with self._looking_up:
+            boards, self._boards = self._boards, []
+            if not boards:
+                return
+            tokens = [_token(request.body) for _, request in boards]
+            wanted = {token for token in tokens if token}
+            try:
+                found = await self._store.find_tokens(sorted(wanted)) if wanted else {}
+            except StoreUnavailable:
+                metrics.logins.labels("unavailable").inc(len(boards))
+                for outlet, request in boards:  # the board comes again by itself
+                    _send(outlet, request, EntryAnswer(close=True))
+                return
+            for (outlet, request), token in zip(boards, tokens, strict=True):
+                _send(outlet, request, _board_answer(request, token, found.get(token)))
 
     async def _app(self, outlet: Outlet, request: EntryRequest) -> None:
         try:
@@ -118,6 +120,17 @@ def batches(body: bytes) -> Iterator[EntryBatch]:
         at += 4
         yield entry.decode_batch(body[at : at + length])
         at += length
+
+
+def _board_answer(request: EntryRequest, token: str, row: TokenRow | None) -> EntryAnswer:
+    """A grant for the token of a device, else 9."""
+    if row is None or row.kind != "device":
+        metrics.logins.labels("invalid token").inc()
+        return EntryAnswer(frames=hardware_response(request.message_id, Status.INVALID_TOKEN))
+    metrics.logins.labels("ok").inc()
+    opening = Opening(request.message_id, request.command, request.address)
+    grant = Grant(row.account_id, row.dash_id, row.device_id, slab.credential(token), entry.encode(opening))
+    return EntryAnswer(grant=grant)
 
 
 def _token(body: bytes) -> str:

@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 SILENT_TICKS = 5
 FORGET_TICKS = 600
+EVICT_TICKS = 60
 PREFETCH = 30_000
 """Slabs that may wait for their commit: enough for the database to be away for a while without values standing still."""
 
@@ -254,7 +255,8 @@ class Shard:
                 if silent > FORGET_TICKS:
                     del self.instances[instance.sender]
                     self.owner.forget_instance(self.number, instance.sender)
-        self.owner.evict(self.number)
+        if self.ticks % EVICT_TICKS == 0:
+            self.owner.evict(self.number)
 
     def _lose(self, instance: Instance) -> None:
         """All sessions of the instance are gone."""
