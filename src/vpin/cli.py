@@ -146,10 +146,13 @@ def show_config(server_properties: Properties = None, config: Toml = None) -> No
 
     from vpin.configuration import in_force
 
-    table = Table()
-    for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
-    for line in in_force(load(server_properties, config)):
+    lines = in_force(load(server_properties, config))
+    if not sys.stdout.isatty():
+        for line in lines:
+            typer.echo(f"{line.variable}={line.value}  # {line.source}")
+        return
+    table = Table("setting", "value", "from", "meaning")
+    for line in lines:
         table.add_row(*line)
     console().print(table)
 
@@ -179,31 +182,6 @@ def doctor(server_properties: Properties = None, config: Toml = None) -> None:
         raise typer.Exit(1)
 
 
-@database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))
-def db_upgrade(
-    server_properties: Properties = None,
-    config: Toml = None,
-    edge_certificate: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="VPIN_EDGE_CERTIFICATE",
-            help="For an edge: make this file, key and self-signed certificate.",
-        ),
-    ] = None,
-) -> None:
-    """Bring the database to this version's schema; make the first administrator when there is none."""
-    from vpin.wiring import prepare_database
-
-    settings = load(server_properties, config)
-    if edge_certificate is not None:
-        from vpin.wiring import make_edge_certificate
-
-        make_edge_certificate(edge_certificate, settings.server_host)
-    migrated, new_password = asyncio.run(prepare_database(settings))
-    typer.echo("The database was brought to this version." if migrated else "The database has this version already.")
-    tell_first_password(settings, new_password)
-
-
 @app.command(
     epilog=examples("vpin certificate", "VPIN_DATA=/srv/vpin VPIN_SERVER_HOST=vpin.example.org vpin certificate")
 )
@@ -213,6 +191,17 @@ def certificate(server_properties: Properties = None, config: Toml = None) -> No
 
     settings = load(server_properties, config)
     typer.echo(own_certificate(settings.data, settings.server_host))
+
+
+@database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))
+def db_upgrade(server_properties: Properties = None, config: Toml = None) -> None:
+    """Bring the database to this version's schema; make the first administrator when there is none."""
+    from vpin.wiring import prepare_database
+
+    settings = load(server_properties, config)
+    migrated, new_password = asyncio.run(prepare_database(settings))
+    typer.echo("The database was brought to this version." if migrated else "The database has this version already.")
+    tell_first_password(settings, new_password)
 
 
 Email = Annotated[str, typer.Argument(help="E-mail address of the account.")]

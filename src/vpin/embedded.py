@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vpin_bus import Bus
     from vpin_store import Store
 
-NO_PORTS = {"hardware": "", "hardware_tls": "", "app": "", "app_tls": "", "api": ""}
-"""The ports of the embedded run are its acceptor's; the services have none of their own."""
 GATEWAY_SECONDS = 5.5
 """For clients to take what was written to them; the rest of the process's ten seconds is for the last flush."""
 
@@ -41,13 +39,12 @@ class Embedded:
 
         from vpin.acceptor import Acceptor
 
-        inner = settings.model_copy(update=NO_PORTS)
-        gateway_hw = GatewayHardware(inner, bus)
-        gateway_app = GatewayApp(inner, bus)
-        api = ApiService(inner, bus, store, health=self.checks, listen=False)
+        gateway_hw = GatewayHardware(settings, bus, listen=False)
+        gateway_app = GatewayApp(settings, bus, listen=False)
+        api = ApiService(settings, bus, store, health=self.checks, listen=False)
         acceptor = Acceptor(settings, gateway_hw, gateway_app, api.http_protocol_factory)
-        state = StateService(inner, bus, store)
-        notify = NotifyService(inner, bus)
+        state = StateService(settings, bus, store)
+        notify = NotifyService(settings, bus)
         self._stages: list[list[Service]] = [[state], [notify, api, gateway_hw, gateway_app], [acceptor]]
         self._running: list[list[Service]] = []
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from contextlib import AsyncExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from vpin_runtime.lifecycle import Service
@@ -101,20 +98,6 @@ async def _api(settings: Settings, stack: AsyncExitStack) -> Service:
 
 MAKERS = {"gateway-hw": _gateway_hw, "gateway-app": _gateway_app, "state": _state, "notify": _notify, "api": _api}
 STORED = ("state", "api")
-
-
-def make_edge_certificate(file: Path, host: str) -> None:
-    """A file with a key and a self-signed certificate, for who terminates TLS in front, unless it is there already."""
-    from vpin_sessions.tls import own_certificate
-
-    if file.exists():
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=file.parent) as folder:
-        try:
-            os.link(own_certificate(Path(folder), host), file)
-        except FileExistsError:
-            pass  # another process was first
 
 
 async def prepare_database(settings: Settings) -> tuple[bool, str]:

@@ -53,9 +53,9 @@ def test_config_shows_sources_and_hides_secrets(vpin: Vpin, monkeypatch: pytest.
     monkeypatch.setenv("VPIN_BUS_URL", "amqp://guest:hidden-3@127.0.0.1/")
     text = vpin("config", "--server-properties", str(tmp_path / "server.properties")).output
     assert "hidden" not in text
-    (line,) = (line for line in text.splitlines() if "VPIN_HARDWARE_IDLE_TIMEOUT" in line)
-    assert "7" in line
-    assert "server.properties" in line
+    assert f"VPIN_HARDWARE_IDLE_TIMEOUT=7  # {tmp_path}/server.properties\n" in text
+    assert "VPIN_SMTP_PASSWORD=***  # VPIN_SMTP_PASSWORD\n" in text
+    assert "VPIN_SHARDS=8  # default\n" in text
 
 
 @pytest.mark.parametrize(

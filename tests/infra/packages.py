@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -57,3 +58,27 @@ def _apt_install(package: str, advice: str) -> None:
     finally:
         if ours:
             POLICY.unlink()
+
+
+PARTS = (
+    ("rabbitmq-server", "rabbitmq-server", "/usr/lib/rabbitmq/bin"),
+    ("initdb", "postgresql", "/usr/lib/postgresql/*/bin"),
+    ("haproxy", "haproxy", "/usr/sbin"),
+    ("npm", "npm"),
+)
+"""Program, package and folders of what the integration tests and `make suite` start."""
+
+
+def main() -> int:
+    """Install what is missing: `python -m infra.packages`."""
+    try:
+        for program, package, *folders in PARTS:
+            need(program, package, *folders)
+    except MissingPartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -48,7 +48,6 @@ class Suite:
         self.http, self.tls = http or free_address(), tls or free_address()
         self.rabbitmq = RabbitMQ(folder / "rabbitmq")
         self.postgres = PostgreSQL(folder / "postgres")
-        self._certificate = folder / "edge.pem"
         self.environment = {
             **environment,
             "VPIN_HTTP": self.http,
@@ -67,7 +66,7 @@ class Suite:
         for n in range(states):
             self._add("state", "", n, states)
         self._add("notify")
-        self.edge = HAProxy(folder, self.http, self.tls, self._certificate, hardware=hardware, app=app, api=api)
+        self.edge = HAProxy(folder, self.http, self.tls, folder / "tls.pem", hardware=hardware, app=app, api=api)
 
     @property
     def processes(self) -> dict[str, Process]:
@@ -77,10 +76,9 @@ class Suite:
     def start(self, tell: Callable[[str], None] = lambda _: None) -> None:
         """Returns once the edge's /api/v1/health says that everything is ready. `tell` hears of the progress."""
         began = time.monotonic()
-        _together([self.rabbitmq.start, self.postgres.start])
+        _together([self.rabbitmq.start, lambda: self._prepare(tell)])
         tell(f"broker and database are up after {time.monotonic() - began:.1f} s")
         began = time.monotonic()
-        tell(self._prepare())
         self.start_services()
         tell(f"services are ready after {time.monotonic() - began:.1f} s")
 
@@ -134,12 +132,17 @@ class Suite:
         self.services[name] = service(name, part, self.folder, {**self.environment, **own}, self.ops[name])
         return own.get(listen, "")
 
-    def _prepare(self) -> str:
-        """Tables, first administrator, the edge's certificate; what was said about it."""
-        command = [*COMMAND, "db", "upgrade", "--edge-certificate", str(self._certificate)]
+    def _prepare(self, tell: Callable[[str], None]) -> None:
+        """The database with tables and first administrator, and the edge's certificate."""
+        self.postgres.start()
+        tell(self._vpin("db", "upgrade"))
+        self._vpin("certificate")
+
+    def _vpin(self, *arguments: str) -> str:
+        command = [*COMMAND, *arguments]
         done = subprocess.run(command, env=self.environment, cwd=self.folder, capture_output=True, text=True)
         if done.returncode:
-            raise PartError(f"vpin db upgrade failed:\n{done.stdout}{done.stderr}")
+            raise PartError(f"vpin {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout.strip()
 
 
