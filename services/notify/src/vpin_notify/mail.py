@@ -25,7 +25,7 @@ IMPLICIT_TLS = 465  # the port on which TLS begins at once
 COMMAND_SECONDS = 20.0  # for the connection and for each answer
 MAIL_SECONDS = 60.0  # for a whole mail
 IDLE_SECONDS = 30.0  # a connection is kept after a mail
-GOODBYE_SECONDS = 2.0
+GOODBYE_SECONDS = 0.5
 LARGE = 256 * 1024  # bytes of attachments from which on the mail is built off the loop
 
 log = structlog.get_logger("vpin.notify")
