@@ -56,7 +56,7 @@ conformance-expected: $(STAMP) parts # only the cases that are expected to pass
 	$(BIN)/python tests/run_conformance.py --expected-only
 
 bench: $(STAMP) parts ## measure the embedded run and the five services (minutes, on an idle machine)
-	PYTHONPATH=tests $(BIN)/python tests/run_bench.py
+	$(BIN)/python scripts/bench.py
 
 check-compose: $(STAMP) ## bring compose.yaml up for real, with a private Docker engine, and test it
 	PYTHONPATH=scripts $(BIN)/python -m check_compose
