@@ -153,6 +153,7 @@ def run_all(
 
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return [
+            await connections(target, watch, idle),  # first, while the server's memory has no holes to fill
             await throughput(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
             await throughput(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
             await throughput(target, watch, Direction.DEVICE_APP, 5 * pairs, in_flight=1, seconds=seconds),
@@ -160,7 +161,6 @@ def run_all(
             await latency(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
             await latency(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
             *await _http(target, watch, pairs, seconds),
-            await connections(target, watch, idle),
         ]
 
     _run(run, _target(http, tls, hardware, app), pid, json)

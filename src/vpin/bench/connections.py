@@ -38,15 +38,16 @@ class Boards:
         self._poll = select.epoll()
         self._waiting: dict[int, bytes | None] = {}  # file number → log-in to send, None once sent
         self._open: dict[int, socket.socket] = {}
+        self._started = 0
         self.refused = 0
 
     def log_in(self, count: int) -> int:
-        """Open ``count`` connections; how many of them are logged in. BenchError when the server stops answering."""
-        started = good = 0
-        while good + self.refused < count:
-            while started < count and len(self._waiting) < self._at_a_time:
-                self._connect(started)
-                started += 1
+        """Open ``count`` more connections; how many log in. BenchError when the server stops answering."""
+        until, good = self._started + count, 0
+        while self._started < until or self._waiting:
+            while self._started < until and len(self._waiting) < self._at_a_time:
+                self._connect(self._started)
+                self._started += 1
             events = self._poll.poll(STALL_SECONDS)
             if not events:
                 raise BenchError(f"no answer for {STALL_SECONDS:.0f} s after {good} log-ins")
@@ -127,20 +128,28 @@ async def connections(
 
 
 def _measure(boards: Boards, watch: Watch, count: int) -> Measurement:
-    before = watch.resident_bytes()
+    """In two halves: the first fills what the server's heap has free from before, the second shows what one takes."""
+    half = count // 2
+    good, took, cpu, before = _half(boards, watch, count - half)
+    more, longer, costs, after = _half(boards, watch, half)
+    figures = {"log-ins/s": count / (took + longer), "connections": good + more}
+    figures |= {f"{name} KiB each": (after[name] - before[name]) / 1024 / half for name in after}
+    closed = boards.closed()
+    faults = [f"{boards.refused} log-ins were refused"] if boards.refused else []
+    if closed:
+        faults.append(f"the server closed {closed} of {good + more} idle connections")
+    cpu = {name: (cpu[name] + costs[name]) / 2 for name in cpu}
+    resident = {name: size / 2**20 for name, size in after.items()}
+    return Measurement(f"{count} boards log in and stay", figures, "log-in", cpu, resident, faults)
+
+
+def _half(boards: Boards, watch: Watch, count: int) -> tuple[int, float, dict[str, float], dict[str, int]]:
+    """(logged in, seconds, microseconds of processor time each, resident bytes once it has settled)."""
     meter = Meter(watch)
     good = boards.log_in(count)
     took, cpu, _ = meter.stop(count)
     time.sleep(SETTLE_SECONDS)
-    after = watch.resident_bytes()
-    figures = {"log-ins/s": count / took, "connections": good}
-    figures |= {f"{name} KiB each": (after[name] - before[name]) / 1024 / count for name in after}
-    closed = boards.closed()
-    faults = [f"{boards.refused} log-ins were refused"] if boards.refused else []
-    if closed:
-        faults.append(f"the server closed {closed} of {good} idle connections")
-    resident = {name: size / 2**20 for name, size in after.items()}
-    return Measurement(f"{count} boards log in and stay", figures, "log-in", cpu, resident, faults)
+    return good, took, cpu, watch.resident_bytes()
 
 
 def allow_files(wanted: int) -> None:
