@@ -14,15 +14,15 @@ SLAB_BYTES = 256 * 1024
 class Turn:
     """Calls `flush` of the outlets that got entries, once at the end of the loop turn."""
 
-    __slots__ = ("_dirty", "_loop")
+    __slots__ = ("_dirty", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._dirty: list[BaseOutlet] = []
 
     def mark(self, outlet: BaseOutlet) -> None:
         if not self._dirty:
-            self._loop.call_soon(self._end)
+            self.loop.call_soon(self._end)
         self._dirty.append(outlet)
 
     def _end(self) -> None:
@@ -31,7 +31,7 @@ class Turn:
             try:
                 outlet.flush()
             except BaseException:  # a consumer's callback failed: the loop reports it, the other outlets go on
-                for rest in dirty[at + 1 :]:
+                for rest in dirty[at:]:
                     self.mark(rest)
                 raise
 

@@ -81,6 +81,8 @@ class AmqpBus:
             task.cancel()
         await asyncio.gather(*drains, *self._tasks, return_exceptions=True)
         for consumer in list(self._consumers):
+            if not consumer.attached.done():
+                consumer.attached.set_exception(BusClosedError("the bus was closed before the queue was consumed"))
             await consumer.cancel()
         for link in self._links:
             await link.close()

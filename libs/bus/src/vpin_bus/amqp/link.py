@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from vpin_bus.amqp.wire import AmqpError, Wire, connect
+from vpin_bus.interface import BusClosedError
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0
 
@@ -38,8 +39,10 @@ class Link:
         self._task = asyncio.get_running_loop().create_task(self._run(), name=f"bus-{self._name}")
 
     async def up(self) -> Wire:
-        """The connection, once there is one."""
+        """The connection, once there is one; BusClosedError when there will be none."""
         while self.wire is None:
+            if self._closing:
+                raise BusClosedError("the bus is closed")
             await self._up.wait()
         return self.wire
 
@@ -47,6 +50,7 @@ class Link:
         if self._task is None:
             return
         self._closing = True
+        self._up.set()
         if self.wire is not None:
             await self.wire.close()
         else:
@@ -99,6 +103,7 @@ class Link:
             return False
         finally:
             self.wire = None
-            self._up.clear()
+            if not self._closing:
+                self._up.clear()
             wire.abort("lost")
             self._on_down()

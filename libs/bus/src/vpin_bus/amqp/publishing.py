@@ -166,7 +166,7 @@ class AmqpOutlet(BaseOutlet):
         self._on_absent = on_absent  # the queue is gone
         self._on_tail = on_tail  # call mark() in a second
         self._on_close = on_close
-        self._loop = asyncio.get_running_loop()
+        self._loop = turn.loop
         self._id = secrets.token_hex(8)
         self._marks = queue.single_active or queue.expires > 0  # its consumer has a sequencer
         self._limit = WINDOW if self._marks or not queue.max_messages else 1

@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 HEARTBEAT = 10  # seconds; a peer that is silent for twice as long is gone
 HANDSHAKE = 10.0
+ANSWER = 10.0
 FRAME_MAX = 131_072
 
 
@@ -57,13 +58,20 @@ class Channel:
         self._missing = 0
 
     async def call(self, method: pamqp.base.Frame) -> pamqp.base.Frame:
-        """Send and wait for the answer; AmqpError when the channel is closed instead."""
+        """Send and wait for the answer; AmqpError when the channel is closed instead.
+
+        A broker that recovers its queues may forget to answer: after `ANSWER` seconds the connection is given up. One that
+        has blocked this connection (out of memory or disk) answers when it can.
+        """
         if self.closed is not None:
             raise self.closed
         answer: asyncio.Future[pamqp.base.Frame] = asyncio.get_running_loop().create_future()
         self._calls.append(answer)
         self.wire.send(self.number, method)
-        return await answer
+        while not (await asyncio.wait([answer], timeout=ANSWER))[0]:
+            if not self.wire.blocked:
+                self.wire.abort(f"no answer to {method.name}")
+        return answer.result()
 
     async def close(self) -> None:
         """Close it; what is not acknowledged goes back to its queue."""
