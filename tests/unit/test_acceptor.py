@@ -96,6 +96,14 @@ async def test_the_first_bytes_may_come_one_by_one(tmp_path, tls, hardware):
         assert (await client.frame()).status == 200
 
 
+@pytest.mark.parametrize("length", [0xFFFFFFFF, 10_000_001])
+async def test_an_impossible_length_is_refused_whatever_it_is_taken_for(tmp_path, length):
+    async with running(tmp_path) as acceptor:
+        app = await Client.connect(acceptor.secure.address.port, hardware=False, tls=True)
+        app.raw(struct.pack(">BHI", LOGIN, 1, length) + b"a" * 100)
+        await app.closed(2)
+
+
 @pytest.mark.parametrize("tls", [False, True])
 async def test_websockets_of_both_kinds_on_both_ports(tmp_path, tls):
     async with running(tmp_path) as acceptor:

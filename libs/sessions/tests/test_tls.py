@@ -49,6 +49,7 @@ def test_a_client_that_trusts_it_gets_through(tmp_path):
             except ssl.SSLWantReadError:
                 pass
     assert ends[0].version() == "TLSv1.3"
+    assert down.read() == b""  # no session tickets behind the handshake
 
 
 def test_the_settings_may_name_a_certificate(tmp_path):

@@ -119,6 +119,7 @@ async def test_after_a_refusal_the_board_may_try_again(settings):
         (hardware_response(1, 200), "refused"),
         (b"\xff" * 70, "refused"),
         (b"\0" * 9, "refused"),
+        (b"\x1d\0\1\0\x81", "oversize"),
         (b"GET / HTTP/1.1\r\n\r\n", "bad_requests"),
         (b"GET /websockets HTTP/1.1\r\nHost: x\r\n\r\n", "bad_requests"),
         (b"GET /websocketX HTTP/1.1\r\n\r\n", "bad_requests"),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant
 from vpin_messages.slab import UP, Up, shard_of
-from vpin_protocol import HARDWARE_MAX_BODY, ProtocolError, Reason
+from vpin_protocol import ProtocolError, Reason
 
 from vpin_sessions.kind import Kind
 from vpin_sessions.quota import Bucket, first_frames
@@ -228,7 +228,7 @@ class Session(asyncio.Protocol):
         if admission is None:
             self.gateway.tally.refused += 1
             self.close()
-        elif length > HARDWARE_MAX_BODY:  # nobody's log-in is that long
+        elif length > self.kind.longest:
             self._break(Reason.OVERSIZE)
         elif len(data) < end:
             self._keep(data)

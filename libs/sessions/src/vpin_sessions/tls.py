@@ -25,6 +25,9 @@ def server_context(settings: Settings) -> ssl.SSLContext:
     """TLS 1.2 or newer with the certificate of the settings, else our own; OSError (also SSLError) if it is no good."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Tickets come right behind the handshake. Python clients that read and write from two threads (websockets' own
+    # among them) then take one in the middle of their first write, and lose what they wrote.
+    context.num_tickets = 0
     if settings.tls_certificate is not None:
         context.load_cert_chain(settings.tls_certificate, settings.tls_key)
     else:
