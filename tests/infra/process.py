@@ -152,6 +152,17 @@ class Process:
         if self.pid:
             os.kill(self.pid, number)
 
+    def wait(self, seconds: float) -> int:
+        """Its exit code, once it has ended by itself; PartError when it does not."""
+        wait_until(lambda: not self.pid, seconds, f"the end of {self.name}")
+        assert self._child
+        return self._child.returncode
+
+    def end(self, number: int = SIGTERM, seconds: float = 20) -> int:
+        """Ask it to end and wait; its exit code."""
+        self.send(number)
+        return self.wait(seconds)
+
     def stop(self, number: int = SIGTERM, seconds: float = 20) -> None:
         """Ask it to end, wait, and kill what is left of its group."""
         if self._child is None:

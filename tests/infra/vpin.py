@@ -55,8 +55,8 @@ class EmbeddedRun:
         self.environment = {**addresses, "VPIN_DATA": str(folder / "data"), **environment}
         self.http = self.environment["VPIN_HTTP"]
         self.tls = self.environment["VPIN_TLS"]
-        self._ops = free_address()
-        self.process = service("vpin", "run", folder, self.environment, self._ops)
+        self.ops = free_address()
+        self.process = service("vpin", "run", folder, self.environment, self.ops)
 
     @property
     def processes(self) -> dict[str, Process]:
