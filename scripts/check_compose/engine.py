@@ -105,6 +105,7 @@ def _dockerd(scratch: Path, data: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+        _unmount(scratch)
         say("private Docker engine stopped")
 
 
@@ -114,3 +115,10 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], host: str, log: Pat
         if process.poll() is not None or time.monotonic() > deadline:
             raise CheckError(f"dockerd does not start:\n{log.read_text()[-4000:]}")
         time.sleep(0.1)  # dockerd has no signal for "ready"
+
+
+def _unmount(folder: Path) -> None:
+    """What the engine leaves mounted below its folder: the name space of a network, after a container on the host's."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed([place for place in places if place.startswith(f"{folder}/")]):
+        output("umount", place)
