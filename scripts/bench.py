@@ -6,9 +6,7 @@ table has the median of the rounds beside what the project wants to reach; all t
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
 import resource
 import shutil
 import statistics
@@ -18,9 +16,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -32,13 +29,12 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from infra.process import HOST, Process, free_port, wait_until  # noqa: E402  found by the line above
+from infra.suite import Suite  # noqa: E402  found by the line above
+from infra.vpin import EmbeddedRun, clean_environment  # noqa: E402
 
 VPIN = Path(sys.executable).with_name("vpin")
 SERVICES = ("gateway-hw", "gateway-app", "state", "notify", "api")
-PARTS = {"beam.smp": "rabbitmq", "postgres": "postgresql", "haproxy": "haproxy"}
 RESULTS = ROOT / "bench-results"
-START_SECONDS = 120
 
 
 class System(StrEnum):
@@ -46,14 +42,12 @@ class System(StrEnum):
     SUITE = "suite"
 
 
-COMMANDS = {System.EMBEDDED: [str(VPIN), "run"], System.SUITE: ["make", "--no-print-directory", "suite"]}
-
-
 @dataclass
 class Round:
-    """What one round found out. Names of figures are `run: figure`."""
+    """What one round, or the median of some, found out. Names of figures are `run: figure`."""
 
     figures: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, dict[str, float]] = field(default_factory=dict)  # microseconds by run and process
     faults: list[str] = field(default_factory=list)
 
 
@@ -90,38 +84,61 @@ def main(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))  # inherited by what is started
     RESULTS.mkdir(exist_ok=True)
     console = Console(width=None if sys.stdout.isatty() else 150)
-    medians: dict[System, dict[str, float]] = {}
-    faults: list[str] = []
+    medians: dict[System, Round] = {}
     for system in [only] if only else list(System):
         done = []
         for number in range(1, rounds + 1):
             console.print(f"{system.value}: round {number} of {rounds}")
             done.append(measure(system, number, seconds))
-            faults += [f"{system.value}, round {number}: {fault}" for fault in done[-1].faults]
-        names = dict.fromkeys(name for r in done for name in r.figures)
-        medians[system] = {n: statistics.median(r.figures[n] for r in done if n in r.figures) for n in names}
-    (RESULTS / "medians.json").write_text(json.dumps(medians, indent=2, ensure_ascii=False) + "\n")
-    console.print(table(medians))
-    for fault in faults:
-        console.print(f"FAULT {fault}", style="red", markup=False)
-    raise typer.Exit(1 if faults else 0)
+        medians[system] = median(done)
+    text = json.dumps({system: asdict(found) for system, found in medians.items()}, indent=2, ensure_ascii=False)
+    (RESULTS / "medians.json").write_text(text + "\n")
+    console.print(figures_table({system: found.figures for system, found in medians.items()}))
+    for system, found in medians.items():
+        console.print(cpu_table(system, found.cpu))
+        for fault in found.faults:
+            console.print(f"FAULT {system.value}, {fault}", style="red", markup=False)
+    raise typer.Exit(1 if any(found.faults for found in medians.values()) else 0)
+
+
+def median(rounds: list[Round]) -> Round:
+    """The median of each figure, and the faults of all rounds."""
+
+    def middle(found: list[dict[str, float]]) -> dict[str, float]:
+        names = dict.fromkeys(name for figures in found for name in figures)
+        return {name: statistics.median(figures[name] for figures in found if name in figures) for name in names}
+
+    runs = dict.fromkeys(run for r in rounds for run in r.cpu)
+    return Round(
+        middle([r.figures for r in rounds]),
+        {run: middle([r.cpu[run] for r in rounds if run in r.cpu]) for run in runs},
+        [f"round {number}: {fault}" for number, r in enumerate(rounds, 1) for fault in r.faults],
+    )
 
 
 def measure(system: System, number: int, seconds: float) -> Round:
     """One round on a system that is started for it."""
-    out = RESULTS / f"{system.value}-{number}.json"
-    with running(system) as (addresses, pids, started):
-        watched = [argument for name, pid in pids.items() for argument in ("--pid", f"{name}={pid}")]
-        command = [str(VPIN), "bench", "all", *addresses, "--seconds", str(seconds), "--json", str(out), *watched]
-        outcome = subprocess.run(  # noqa: S603  our own program
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+    with running(system) as started:
+        found = Round(started.figures)
+        # straight to the gateway: the edge takes two of the open files that a process may have for each connection
+        run_bench(found, system, number, started, "connections", *started.direct)
+        run_bench(found, system, number, started, "all", "--idle", "0", "--seconds", str(seconds))
+    return found
+
+
+def run_bench(found: Round, system: System, number: int, started: Started, mode: str, *options: str) -> None:
+    """`vpin bench`, its results added to those of the round."""
+    out = RESULTS / f"{system.value}-{number}-{mode}.json"
+    watched = [argument for name, pid in started.pids.items() for argument in ("--pid", f"{name}={pid}")]
+    command = [str(VPIN), "bench", mode, *started.addresses, *options, "--json", str(out), *watched]
+    outcome = subprocess.run(  # noqa: S603  our own program
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     if outcome.returncode not in (0, 1):
-        return Round(started, [outcome.stdout.strip()])
-    found = Round(started)
+        found.faults.append(f"{mode}: {outcome.stdout.strip()}")
+        return
     for measurement in json.loads(out.read_text()):
         add(found, measurement)
-    return found
 
 
 def add(found: Round, measurement: dict[str, Any]) -> None:
@@ -135,74 +152,60 @@ def add(found: Round, measurement: dict[str, Any]) -> None:
         found.figures[f"{name}: {figure}"] = value
     own = [value for process, value in cpu.items() if process == "vpin" or process in SERVICES]
     found.figures[f"{name}: µs of vpin's processes per {measurement['per']}"] = sum(own)
-    for process, value in cpu.items():
-        found.figures[f"{name}: µs of {process} per {measurement['per']}"] = value
+    found.cpu[f"{name}, each {measurement['per']}"] = cpu
+
+
+class Started(NamedTuple):
+    """A running system: where it listens, how boards get to the gateway itself, what to watch, how long it took."""
+
+    addresses: list[str]
+    direct: list[str]
+    pids: dict[str, int]
+    figures: dict[str, float]
 
 
 @contextmanager
-def running(system: System) -> Iterator[tuple[list[str], dict[str, int], dict[str, float]]]:
-    """(addresses for the generator, processes to watch, figures of the start) while the system runs."""
+def running(system: System) -> Iterator[Started]:
+    """The system with an empty folder."""
     folder = Path(tempfile.mkdtemp(prefix="vpin-bench-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user
-    ports = {name: free_port() for name in ("HTTP", "TLS", "MQTT", "OPS")}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("VPIN_")}
-    environment |= {f"VPIN_{name}": f"{HOST}:{port}" for name, port in ports.items()}
-    environment |= {
-        "VPIN_DATA": str(folder / "data"),
-        "VPIN_MESSAGE_QUOTA": "0",
-        "VPIN_REGISTRATIONS_PER_HOUR": "1000000",
-        "VPIN_LOG_LEVEL": "warning",
-    }
-    process = Process(system.value, COMMANDS[system], folder / "log", environment, cwd=ROOT)
-    begun = time.time()
-    process.start()
+    environment = clean_environment(
+        VPIN_MESSAGE_QUOTA="0", VPIN_REGISTRATIONS_PER_HOUR="1000000", VPIN_LOG_LEVEL="warning"
+    )
+    server = EmbeddedRun(folder, environment) if system is System.EMBEDDED else Suite(folder, environment)
     try:
-        wait_until(lambda: healthy(ports["HTTP"]), START_SECONDS, system.value, process.failure)
-        ready = time.time()
-        pids = {"vpin": process.pid} if system is System.EMBEDDED else service_pids(process.pid)
-        services = [psutil.Process(pid) for name, pid in pids.items() if name == "vpin" or name in SERVICES]
-        if system is System.SUITE:  # from the first of our services: the broker's own start is none of ours
-            begun = min(service.create_time() for service in services)
-        started = {
-            "start: seconds until ready": ready - begun,
-            "start: resident MiB": sum(service.memory_info().rss for service in services) / 2**20,
-        }
-        addresses = ["--http", f"{HOST}:{ports['HTTP']}", "--tls", f"{HOST}:{ports['TLS']}"]
-        yield addresses, pids, started
+        server.start()
+        yield look(server, time.time())
     finally:
-        process.stop(seconds=60)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def service_pids(suite: int) -> dict[str, int]:
-    """The five services of a suite, and the broker, the database and the edge when they are its children."""
-    found: dict[str, int] = {}
-    for process in psutil.Process(suite).children(recursive=True):
-        words = process.cmdline()
-        for before, word in pairwise(words):
-            if word in SERVICES and Path(before).name.startswith("vpin"):
-                found.setdefault(word, process.pid)
-        part = PARTS.get(process.name())
-        if part:
-            found.setdefault(part, process.pid)  # parents come before their children
-    missing = [name for name in SERVICES if name not in found]
-    if missing:
-        raise RuntimeError(f"the suite runs without {', '.join(missing)}")
-    return found
+def look(server: EmbeddedRun | Suite, ready: float) -> Started:
+    pids = {name: process.pid for name, process in server.processes.items()}
+    services = [psutil.Process(pid) for pid in pids.values()]
+    figures = {  # without the start of the broker and the database, which are not ours
+        "start: seconds until ready": ready - min(service.create_time() for service in services),
+        "start: resident MiB": sum(service.memory_info().rss for service in services) / 2**20,
+    }
+    direct: list[str] = []
+    if isinstance(server, Suite):
+        listing = server.describe()
+        pids |= {name: part["pid"] for name, part in listing["parts"].items()}
+        direct = ["--hardware", listening(pids["gateway-hw"], server.ops["gateway-hw"]), "--proxy-protocol"]
+    return Started(["--http", server.http, "--tls", server.tls], direct, pids, figures)
 
 
-def healthy(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        connection.request("GET", "/api/v1/health")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+def listening(pid: int, ops: str) -> str:
+    """Where the process listens besides the address of its metrics."""
+    for connection in psutil.Process(pid).net_connections("tcp"):
+        address = f"{connection.laddr[0]}:{connection.laddr[1]}"
+        if connection.status == psutil.CONN_LISTEN and address != ops:
+            return address
+    raise RuntimeError(f"process {pid} listens nowhere")
 
 
-def table(medians: dict[System, dict[str, float]]) -> Table:
+def figures_table(medians: dict[System, dict[str, float]]) -> Table:
     """The goals first, then everything else."""
     result = Table("figure (median)", *(column for system in medians for column in (system.value, "goal")))
     goals = {goal.figure: goal for goal in GOALS}
@@ -214,6 +217,15 @@ def table(medians: dict[System, dict[str, float]]) -> Table:
             value, goal = figures.get(name), goals.get(name)
             cells += [show(value), show_goal(goal, system, value) if goal else ""]
         result.add_row(name, *cells, end_section=name == first[-1])
+    return result
+
+
+def cpu_table(system: System, runs: dict[str, dict[str, float]]) -> Table:
+    """Processor time of each process."""
+    processes = dict.fromkeys(process for cpu in runs.values() for process in cpu)
+    result = Table("processor time, µs", *processes, title=system.value)
+    for run, cpu in runs.items():
+        result.add_row(run, *(show(cpu.get(process)) for process in processes))
     return result
 
 

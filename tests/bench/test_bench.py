@@ -22,6 +22,8 @@ from vpin.bench.processes import Watch
 from vpin.bench.stream import Direction
 from vpin.bench.web import http
 
+pytestmark = pytest.mark.integration  # sockets and processes
+
 NOBODY = Watch({})
 
 

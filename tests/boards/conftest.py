@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from boards.app import App
 from boards.board import Board
-from boards.server import EmbeddedServer
+from infra.vpin import EmbeddedRun, clean_environment
 
 FOLDER = Path(__file__).parent
 
@@ -29,27 +30,27 @@ def node_modules() -> None:
 
 
 @pytest.fixture(scope="session")
-def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    server = EmbeddedServer(tmp_path_factory.mktemp("embedded"))
+def embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
+    server = EmbeddedRun(tmp_path_factory.mktemp("embedded"), clean_environment())
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def app(embedded_server: EmbeddedServer) -> Iterator[App]:
-    app = App(embedded_server.tls)
+def app(embedded_server: EmbeddedRun) -> Iterator[App]:
+    app = App(address(embedded_server.tls))
     yield app
     app.close()
 
 
 @pytest.fixture(params=["blynklib", "blynk-library-python", "npm-tcp", "npm-tls"])
-def make_board(request: pytest.FixtureRequest, embedded_server: EmbeddedServer) -> Iterator[Callable[[str], Board]]:
+def make_board(request: pytest.FixtureRequest, embedded_server: EmbeddedRun) -> Iterator[Callable[[str], Board]]:
     """Starts the board with its token."""
     boards: list[Board] = []
 
     def make(token: str) -> Board:
-        boards.append(Board([*_command(request, embedded_server), token, *_after_token(request, embedded_server)]))
+        boards.append(Board(_command(request, embedded_server, token)))
         return boards[-1]
 
     yield make
@@ -57,18 +58,21 @@ def make_board(request: pytest.FixtureRequest, embedded_server: EmbeddedServer) 
         board.stop()
 
 
-def _command(request: pytest.FixtureRequest, server: EmbeddedServer) -> list[str]:
-    """The driver with host and port."""
-    host, port = server.http
+def address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def _command(request: pytest.FixtureRequest, server: EmbeddedRun, token: str) -> list[str]:
+    host, port = address(server.http)
     match request.param:
         case "blynklib":
-            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynklib.py"), host, str(port)]
+            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynklib.py"), host, str(port), token]
         case "blynk-library-python":
-            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynk_library.py"), host, str(port)]
+            return [sys.executable, "-u", str(FOLDER / "drivers/board_blynk_library.py"), host, str(port), token]
     request.getfixturevalue("node_modules")
-    address = ["localhost", str(server.tls[1])] if request.param == "npm-tls" else [host, str(port)]
-    return ["node", str(FOLDER / "drivers/board.js"), *address]
-
-
-def _after_token(request: pytest.FixtureRequest, server: EmbeddedServer) -> list[str]:
-    return [str(server.certificate())] if request.param == "npm-tls" else []
+    if request.param == "npm-tcp":
+        return ["node", str(FOLDER / "drivers/board.js"), host, str(port), token]
+    certificate = request.getfixturevalue("tmp_path") / "server.crt"
+    certificate.write_text(ssl.get_server_certificate(address(server.tls)))
+    return ["node", str(FOLDER / "drivers/board.js"), "localhost", str(address(server.tls)[1]), token, str(certificate)]

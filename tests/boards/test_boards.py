@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+import pytest
+
+pytestmark = pytest.mark.integration
+
 RECONNECT_SECONDS = 40
 """The JavaScript client tries again after 5 s, or 10 s when the server was not there."""
 

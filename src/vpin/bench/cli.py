@@ -10,7 +10,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from vpin.bench.client import BenchError, Target
+from vpin.bench.client import PROXY_HEADER, BenchError, Target
 from vpin.bench.connections import connections
 from vpin.bench.latency import latency
 from vpin.bench.measurement import Measurement, show, write_json
@@ -35,6 +35,7 @@ app = typer.Typer(
 Http = Annotated[str, typer.Option(help="Plain port: boards and HTTP.")]
 Tls = Annotated[str, typer.Option(help="TLS port: apps.")]
 Hardware = Annotated[str, typer.Option(help="Boards go here instead, e.g. straight to a gateway.")]
+Proxy = Annotated[bool, typer.Option("--proxy-protocol", help="--hardware expects an edge in front of it.")]
 App = Annotated[str, typer.Option(help="Apps go here instead (TLS).")]
 Pid = Annotated[list[str], typer.Option(help="NAME=PID of a server process to watch; repeatable.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the results to this file.")]
@@ -44,7 +45,8 @@ Way = Annotated[Direction, typer.Option(help="Who sends.")]
 FramesPerWrite = Annotated[int, typer.Option(min=1, max=4096, help="Frames in one write.")]
 InFlight = Annotated[int, typer.Option(min=0, help="Frames of a pair on their way; 1: one at a time, 0: 64 KiB full.")]
 Rate = Annotated[float, typer.Option(min=0.1, help="Frames a second of each pair.")]
-Idle = Annotated[int, typer.Option(min=1, help="Board connections to open and keep.")]
+Idle = Annotated[int, typer.Option(min=0, help="Board connections to open and keep; 0: leave that run out.")]
+Connections = Annotated[int, typer.Option("--idle", min=2, help="Board connections to open and keep.")]
 AtATime = Annotated[int, typer.Option(min=1, help="Log-ins under way at a time.")]
 
 HTTP, TLS = "127.0.0.1:8080", "127.0.0.1:9443"
@@ -62,6 +64,7 @@ def run_throughput(
     http: Http = HTTP,
     tls: Tls = TLS,
     hardware: Hardware = "",
+    proxy_protocol: Proxy = False,
     app: App = "",
     direction: Way = Direction.DEVICE_APP,
     pairs: Pairs = 20,
@@ -76,7 +79,7 @@ def run_throughput(
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return [await throughput(target, watch, direction, pairs, frames_per_write, in_flight, seconds)]
 
-    _run(run, _target(http, tls, hardware, app), pid, json)
+    _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)
 
 
 @app.command("latency", epilog=_examples("vpin bench latency --rate 20 --json latency.json"))
@@ -84,6 +87,7 @@ def run_latency(
     http: Http = HTTP,
     tls: Tls = TLS,
     hardware: Hardware = "",
+    proxy_protocol: Proxy = False,
     app: App = "",
     direction: Way = Direction.DEVICE_APP,
     pairs: Pairs = 20,
@@ -97,7 +101,7 @@ def run_latency(
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return [await latency(target, watch, direction, pairs, rate, seconds)]
 
-    _run(run, _target(http, tls, hardware, app), pid, json)
+    _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)
 
 
 @app.command("connections", epilog=_examples("vpin bench connections --idle 10000 --pid server=1234"))
@@ -105,8 +109,9 @@ def run_connections(
     http: Http = HTTP,
     tls: Tls = TLS,
     hardware: Hardware = "",
+    proxy_protocol: Proxy = False,
     app: App = "",
-    idle: Idle = 10_000,
+    idle: Connections = 10_000,
     at_a_time: AtATime = 100,
     pid: Pid = [],  # noqa: B006
     json: Json = None,
@@ -116,7 +121,7 @@ def run_connections(
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return [await connections(target, watch, idle, at_a_time)]
 
-    _run(run, _target(http, tls, hardware, app), pid, json)
+    _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)
 
 
 @app.command("http", epilog=_examples("vpin bench http --http 192.0.2.1:8080 --tls 192.0.2.1:9443"))
@@ -142,6 +147,7 @@ def run_all(
     http: Http = HTTP,
     tls: Tls = TLS,
     hardware: Hardware = "",
+    proxy_protocol: Proxy = False,
     app: App = "",
     pairs: Pairs = 20,
     seconds: Seconds = 5.0,
@@ -153,7 +159,8 @@ def run_all(
 
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return [
-            await connections(target, watch, idle),  # first, while the server's memory has no holes to fill
+            # first, while the server's memory has no holes to fill
+            *([await connections(target, watch, idle)] if idle > 1 else []),
             await throughput(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
             await throughput(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
             await throughput(target, watch, Direction.DEVICE_APP, 5 * pairs, in_flight=1, seconds=seconds),
@@ -163,7 +170,7 @@ def run_all(
             *await _http(target, watch, pairs, seconds),
         ]
 
-    _run(run, _target(http, tls, hardware, app), pid, json)
+    _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)
 
 
 _http = http  # commands have an option of that name
@@ -189,8 +196,9 @@ def _run(
         raise typer.Exit(1)
 
 
-def _target(http: str, tls: str, hardware: str, app: str) -> Target:
-    return Target(http=_address(http), app=_address(app or tls), hardware=_address(hardware or http))
+def _target(http: str, tls: str, hardware: str, app: str, proxy_protocol: bool = False) -> Target:
+    preface = PROXY_HEADER if proxy_protocol else b""
+    return Target(_address(http), _address(app or tls), _address(hardware or http), preface)
 
 
 def _address(text: str) -> tuple[str, int]:

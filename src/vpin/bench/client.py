@@ -13,6 +13,8 @@ from vpin_protocol import AppDecoder, Command, Frame, HardwareDecoder, Status, a
 ANSWER_SECONDS = 30.0
 """For an answer during set-up; a server may hash many passwords at a time."""
 CLOSE_SECONDS = 2.0
+PROXY_HEADER = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00"
+"""PROXY protocol version 2, no addresses: for gateways that expect an edge in front of them."""
 
 
 class BenchError(Exception):
@@ -26,6 +28,7 @@ class Target:
     http: tuple[str, int]
     app: tuple[str, int]
     hardware: tuple[str, int]
+    hardware_preface: bytes = b""  # what comes first on a board's connection
 
 
 class Link(asyncio.Protocol):
@@ -95,6 +98,7 @@ async def connect_app(target: Target) -> Link:
 async def connect_device(target: Target, token: str) -> Link:
     """A logged-in board."""
     link = await _connect(False, target.hardware, None)
+    link.transport.write(target.hardware_preface)
     await link.ok(Command.HARDWARE_LOGIN, token)
     return link
 

@@ -31,9 +31,11 @@ _GOOD = hardware_response(1, Status.OK)
 class Boards:
     """Opens connections, at most ``at_a_time`` of them between connect and the answer to the log-in."""
 
-    def __init__(self, address: tuple[str, int], tokens: list[str], at_a_time: int) -> None:
-        self._address = (socket.gethostbyname(address[0]), address[1])
-        self._logins = [hardware_frame(Command.HARDWARE_LOGIN, 1, token.encode()) for token in tokens]
+    def __init__(self, target: Target, tokens: list[str], at_a_time: int) -> None:
+        host, port = target.hardware
+        self._address = (socket.gethostbyname(host), port)
+        logins = [hardware_frame(Command.HARDWARE_LOGIN, 1, token.encode()) for token in tokens]
+        self._logins = [target.hardware_preface + login for login in logins]
         self._at_a_time = at_a_time
         self._poll = select.epoll()
         self._waiting: dict[int, bytes | None] = {}  # file number → log-in to send, None once sent
@@ -120,7 +122,7 @@ async def connections(
     made = await make_accounts(target, accounts, devices)
     await close(account.app for account in made)
     tokens = [token for account in made for token in account.tokens]
-    boards = Boards(target.hardware, tokens, at_a_time)
+    boards = Boards(target, tokens, at_a_time)
     try:
         return await asyncio.to_thread(_measure, boards, watch, count)
     finally:
