@@ -272,3 +272,19 @@ async def test_half_a_frame_for_a_websocket_closes_it(anyio_backend):
         assert transport.closed
         await asyncio.sleep(0)
         owner.tell(gateway.sender, Down.FRAMES, 1, app_response(1, 200))
+
+
+async def test_who_is_not_read_for_pressure_is_not_silent(anyio_backend, monkeypatch):
+    async with running() as (gateway, owner):
+        transport: Any = Transport()
+        adopt(Session(gateway, HARDWARE, 1, ""), transport, hardware_frame(2, 1, b"account-1"))
+        await owner.until(lambda: 1 in owner.openings)
+        session, began = gateway.sessions[1], gateway.clock()
+        gateway.pressed.add(session.shard)
+        session.control_reading()
+        monkeypatch.setattr(gateway, "clock", lambda: began + 1000)
+        assert session.deadline() == began + 1000 + session.limit
+        gateway.pressed.clear()
+        session.control_reading()
+        monkeypatch.setattr(gateway, "clock", lambda: began + 2000)
+        assert session.deadline() == began + 1000 + session.limit

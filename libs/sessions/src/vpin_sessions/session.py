@@ -304,6 +304,7 @@ class Session(asyncio.Protocol):
             self.transport.pause_reading()
         elif self.paused and not stop and not self.gateway.stopping:
             self.paused = False
+            self._heard = self.gateway.clock()
             self.transport.resume_reading()
 
     def set_limit(self, seconds: int) -> None:
@@ -312,7 +313,10 @@ class Session(asyncio.Protocol):
         self.gateway.wheel.watch(self)
 
     def deadline(self) -> float:
-        return self.due if self.closing else min(self.due, self._heard + self.limit)
+        if self.closing:
+            return self.due
+        heard = self.gateway.clock() if self.paused else self._heard  # who is not listened to is not silent
+        return min(self.due, heard + self.limit)
 
     def expire(self) -> None:
         """Too late: silent for too long, no answer to the log-in, or not gone after the close."""
