@@ -12,6 +12,7 @@ from vpin_runtime.metrics import gauge
 from vpin_runtime.settings import Settings, parse_address
 from vpin_store import Store
 
+from vpin_api.calls import Calls
 from vpin_api.front import Front
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
@@ -49,7 +50,7 @@ class ApiService:
         self._owners = Owners(bus, settings.shards)
         self._health = health or self.checks
         self.application = Front(
-            PinRoutes(self._tokens, self._owners), self._healthy, forwarded=settings.proxy_protocol
+            PinRoutes(Calls(self._tokens, self._owners)), self._healthy, forwarded=settings.proxy_protocol
         )
         self._http = HttpServer(self.application)
         self._listener: asyncio.Server | None = None

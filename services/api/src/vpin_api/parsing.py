@@ -20,6 +20,8 @@ PROPERTIES = (
 _RESERVED = frozenset((b"admin", b"static", b"docs", b"oauth2", b"device_uploads", b".well-known"))
 """First segments that are never a token (spec 04 section 3.1)."""
 
+PUSH_MAX = 255  # characters of a push message
+
 _PIN = re.compile(rb"([aAdDvV])\+?0*([0-9]{1,3})")
 _TOKEN = re.compile(rb"[A-Za-z0-9_.~-]{1,64}")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -33,7 +35,7 @@ class Pin(NamedTuple):
 
 
 class Path(NamedTuple):
-    """`/{token}/{action}` or `/{token}/{action}/{pin}`, undecoded."""
+    """`/{token}/{action}` or `/{token}/{action}/{pin}`, undecoded; `extra/pin` is one action."""
 
     token: bytes
     action: bytes
@@ -47,10 +49,38 @@ class Change(NamedTuple):
     values: list[str]
 
 
+class Point(msgspec.Struct):
+    """A point of history as `extra/pin` takes it; other keys are ignored."""
+
+    timestamp: int = 0
+    value: str | int | float | None = None
+
+    def text(self) -> str | None:
+        return None if self.value is None else str(self.value)
+
+
+class Push(msgspec.Struct):
+    body: str | None = None
+
+
+class Mail(msgspec.Struct):
+    to: str | None = None
+    subj: str | None = None
+    title: str | None = None
+
+
+decode_points = msgspec.json.Decoder(list[Point]).decode
+decode_push = msgspec.json.Decoder(Push | None).decode
+decode_mail = msgspec.json.Decoder(Mail | None).decode
+
+
 def parse_path(raw: bytes) -> Path | None:
     """The parts of a path that may be a pin route; None for anything else. No trailing, no doubled slash."""
     parts = raw.split(b"/")
     count = len(parts)
+    if count == 5 and parts[2:4] == [b"extra", b"pin"] and parts[4]:
+        parts[2:4] = [b"extra/pin"]
+        count = 4
     if not 3 <= count <= 4 or parts[0] or not all(parts[1:]) or parts[1] in _RESERVED:
         return None
     return Path(parts[1], parts[2], parts[3] if count == 4 else b"")

@@ -6,10 +6,10 @@ without: token, what the query must have, pin. The rest is the owner's.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import structlog
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_store import StoreUnavailable
@@ -17,14 +17,11 @@ from vpin_store.rows import TokenRow
 
 from vpin_api import answers, metrics, parsing
 from vpin_api.answers import BUSY, CLOSE, INVALID_TOKEN, NOT_FOUND, TOO_LARGE, TOO_SLOW, WRONG_PIN, Receive, Scope, Send
-from vpin_api.owner import Owners
-from vpin_api.parsing import BODY_LIMIT, Change, Path, Pin
-from vpin_api.tokens import Tokens
-
-BODY_SECONDS = 60.0  # for a body to arrive
-BODIES_LIMIT = 64 * 1024 * 1024  # bytes of bodies that are held at a time
+from vpin_api.calls import Calls, header
+from vpin_api.parsing import Change, Path, Pin
 
 Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply]]
+WithBody = Callable[[Path, Scope, bytes], Awaitable[PinReply]]
 
 log = structlog.get_logger("vpin.api")
 
@@ -32,10 +29,8 @@ log = structlog.get_logger("vpin.api")
 class PinRoutes:
     """What stands in :data:`ROUTES`, over the owners of the devices' accounts."""
 
-    def __init__(self, tokens: Tokens, owners: Owners) -> None:
-        self._tokens = tokens
-        self._owners = owners
-        self._held = 0  # bytes of bodies that are being read or asked about
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def serve(self, path: Path, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for `path`; 404 for an action or method that there is not."""
@@ -81,25 +76,59 @@ class PinRoutes:
         return await self._ask(row, PinRequest("update", pin.kind, pin.number, change.values))
 
     async def put(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
-        body = bytearray()
-        try:
-            refusal = await self._read(scope, receive, body)
-            return await self._put(path, scope, bytes(body)) if refusal is None else refusal
-        finally:
-            self._held -= len(body)
+        return await self._with_body(path, scope, receive, self._put)
 
-    async def connected(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+    async def extra(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+        return await self._with_body(path, scope, receive, self._extra)
+
+    async def notify(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+        return await self._with_body(path, scope, receive, self._notify)
+
+    async def email(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+        return await self._with_body(path, scope, receive, self._email)
+
+    async def history(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+        """History is not kept yet: a pin that no chart logs has none."""
+        if await self._device(path) is None:
+            return INVALID_TOKEN
+        return WRONG_PIN if parsing.parse_pin(path.pin) is None else answers.NO_DATA
+
+    async def about_device(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         row = await self._device(path)
         if row is None:
             return INVALID_TOKEN
         return await self._ask(row, PinRequest(path.action.decode("ascii")))
 
+    async def _with_body(self, path: Path, scope: Scope, receive: Receive, work: WithBody) -> PinReply:
+        body = bytearray()
+        try:
+            refusal = await self._calls.read(scope, receive, body)
+            if refusal is not None:
+                return refusal
+            if not parsing.is_json(header(scope, b"content-type")):
+                return answers.NOT_JSON
+            return await work(path, scope, bytes(body))
+        finally:
+            self._calls.release(body)
+
     async def _put(self, path: Path, scope: Scope, body: bytes) -> PinReply:
-        if not parsing.is_json(_header(scope, b"content-type")):
-            return answers.NOT_JSON
         values = parsing.parse_values(body)
         if values is None:
             return PinReply(500, answers.NO_LIST + body)
+        return await self._write(path, "update", values)
+
+    async def _extra(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+        """Points with their times: the first is the present value."""
+        try:
+            points = parsing.decode_points(body)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return PinReply(500, answers.NO_LIST + body)
+        values = [point.text() for point in points]
+        return await self._write(
+            path, "extra", [] if None in values else [value for value in values[:1] if value is not None]
+        )
+
+    async def _write(self, path: Path, operation: str, values: list[str]) -> PinReply:
         row = await self._device(path)
         if row is None:
             return INVALID_TOKEN
@@ -108,7 +137,29 @@ class PinRoutes:
         pin = parsing.parse_pin(path.pin)
         if pin is None:
             return WRONG_PIN
-        return await self._ask(row, PinRequest("update", pin.kind, pin.number, values))
+        return await self._ask(row, PinRequest(operation, pin.kind, pin.number, values))
+
+    async def _notify(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+        try:
+            message = parsing.decode_push(body) or parsing.Push()
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return PinReply(500, answers.NO_LIST + body)
+        row = await self._device(path)
+        if row is None:
+            return INVALID_TOKEN
+        if not 0 < len(message.body or "") <= parsing.PUSH_MAX:
+            return answers.WRONG_PUSH
+        return await self._ask(row, PinRequest("notify", name=message.body or ""))
+
+    async def _email(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+        try:
+            mail = parsing.decode_mail(body) or parsing.Mail()
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            return PinReply(500, answers.NO_LIST + body)
+        row = await self._device(path)
+        if row is None:
+            return INVALID_TOKEN
+        return await self._ask(row, PinRequest("email", values=[mail.to or "", mail.subj or "", mail.title or ""]))
 
     async def _set_property(self, row: TokenRow, pin: Pin | None, change: Change) -> PinReply:
         if pin is not None:
@@ -118,48 +169,32 @@ class PinRoutes:
         return WRONG_PIN if reply == answers.NO_PROPERTY_WIDGET else reply
 
     async def _device(self, path: Path) -> TokenRow | None:
-        token = parsing.parse_token(path.token)
-        return None if token is None else await self._tokens.device(token)
+        return await self._calls.device(path.token)
 
     async def _ask(self, row: TokenRow, request: PinRequest) -> PinReply:
-        reply = await self._owners.ask(row, request)
-        if reply == INVALID_TOKEN:
-            self._tokens.forget(row.token)
-        return reply
-
-    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> PinReply | None:
-        """Fill `body`; a reply when it is refused. What follows of a refused body the HTTP layer throws away."""
-        declared = _header(scope, b"content-length")
-        if declared.isdigit() and int(declared) > BODY_LIMIT:
-            return TOO_LARGE
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                while True:
-                    message = await receive()
-                    chunk = message.get("body", b"")
-                    body += chunk
-                    self._held += len(chunk)
-                    if len(body) > BODY_LIMIT:
-                        return TOO_LARGE
-                    if self._held > BODIES_LIMIT:
-                        return BUSY
-                    if not message.get("more_body", False):
-                        return None
-        except TimeoutError:
-            return TOO_SLOW
+        return await self._calls.ask(row, request)
 
 
 ROUTES: dict[tuple[bytes, bool], tuple[str, dict[str, Handler]]] = {
     (b"get", True): ("/{token}/get/{pin}", {"GET": PinRoutes.get, "HEAD": PinRoutes.get}),
     (b"update", True): ("/{token}/update/{pin}", {"GET": PinRoutes.update, "PUT": PinRoutes.put}),
     (b"pin", True): ("/{token}/pin/{pin}", {"PUT": PinRoutes.put}),
+    (b"extra/pin", True): ("/{token}/extra/pin/{pin}", {"PUT": PinRoutes.extra}),
+    (b"data", True): ("/{token}/data/{pin}", {"GET": PinRoutes.history, "HEAD": PinRoutes.history}),
+    (b"notify", False): ("/{token}/notify", {"POST": PinRoutes.notify}),
+    (b"email", False): ("/{token}/email", {"POST": PinRoutes.email}),
+    (b"project", False): (
+        "/{token}/project",
+        {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device},
+    ),
+    (b"rtc", False): ("/{token}/rtc", {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device}),
     (b"isHardwareConnected", False): (
         "/{token}/isHardwareConnected",
-        {"GET": PinRoutes.connected, "HEAD": PinRoutes.connected},
+        {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device},
     ),
     (b"isAppConnected", False): (
         "/{token}/isAppConnected",
-        {"GET": PinRoutes.connected, "HEAD": PinRoutes.connected},
+        {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device},
     ),
 }
 """By action and whether a pin follows: the route's name in metrics, and what answers each method."""
@@ -169,9 +204,4 @@ NO_ROUTE: tuple[str, dict[str, Handler]] = ("other", {})
 
 def _must_close(reply: PinReply, scope: Scope) -> bool:
     """Whether the connection can't go on: the body was awaited in vain, or never asked for."""
-    return reply.status == TOO_SLOW.status or (reply.status == TOO_LARGE.status and bool(_header(scope, b"expect")))
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    headers: list[answers.Header] = scope["headers"]
-    return next((value for given, value in headers if given == name), b"")
+    return reply.status == TOO_SLOW.status or (reply.status == TOO_LARGE.status and bool(header(scope, b"expect")))

@@ -25,18 +25,25 @@ def set_on_pin(device: Device, number: int, name: str, value: bytes) -> bool:
     Where none did, or the last was DEVICE_TILES, it is kept as it was sent, for the pin. A value that a widget can't
     read: Refused(2), and nothing has changed.
     """
-    taken: list[tuple[Widget, JsonObject]] = []
-    for widget in device.dash.widgets:
-        if any(concerns(widget.json, device.id, VIRTUAL, number)):
-            changed = with_property(widget.json, name, value)
-            if changed is not None:
-                taken.append((widget, changed))
-    for widget, changed in taken:
-        widget.json = changed
-        widget.changed()
-    if not taken or taken[-1][0].type == "DEVICE_TILES":
+    taken = set_on_widgets(widgets_on(device, VIRTUAL, number), name, value)
+    if not taken or taken[-1].type == "DEVICE_TILES":
         device.bank.set_property(VIRTUAL, number, name, value)
     return bool(taken)
+
+
+def widgets_on(device: Device, kind: int, number: int) -> list[Widget]:
+    """The widgets of the dashboard that show a pin of the device."""
+    return [w for w in device.dash.widgets if any(concerns(w.json, device.id, kind, number))]
+
+
+def set_on_widgets(widgets: list[Widget], name: str, value: bytes) -> list[Widget]:
+    """Set a property on those that have it, and tell which; Refused(2) for a value that one of them can't read."""
+    found = [(widget, with_property(widget.json, name, value)) for widget in widgets]
+    taken = [(widget, json) for widget, json in found if json is not None]
+    for widget, json in taken:
+        widget.json = json
+        widget.changed()
+    return [widget for widget, _ in taken]
 
 
 def with_property(json: JsonObject, name: str, value: bytes) -> JsonObject | None:

@@ -9,6 +9,8 @@ from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
 from vpin_state import datastreams
+from vpin_state.errors import Refused
+from vpin_state.properties import set_on_widgets, widgets_on
 from vpin_state.registry import operation
 from vpin_state.routes import route
 from vpin_state.values import http_values, message_after_write, store
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from vpin_state.model import Device
 
 HTTP_ID = 111
+OK = PinReply(200)
+NO_DATASTREAM = PinReply(400, b"No datastream setup for that pin.")
+WRONG_TYPE = PinReply(400, b"Value doesn't match the Datastream data type.")
+NOT_ACTIVE = PinReply(400, b"Project is not active.")
+NO_WIDGET = PinReply(400, b"No widget for SetWidgetProperty command.")
+WRONG_PROPERTY = PinReply(400, b"Error setting widget property.")
 
 _json = msgspec.json.Encoder().encode
 
@@ -37,21 +45,65 @@ def get(fx: Effects, device: Device, request: PinRequest) -> PinReply:
 def update(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """Write a pin: to the board and the apps with id 111; the reply waits for the commit."""
     kind, number = ord(request.pin_type), request.pin
+    value = admit(device, kind, number, request.values)
+    if isinstance(value, PinReply):
+        return value
+    device.data_received_at = fx.now
+    return write(fx, device, kind, number, value)
+
+
+@operation("extra")
+def extra(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """Points of history have come, the first of them as `values`: that one is the present value (spec 04, 1.4)."""
+    kind, number = ord(request.pin_type), request.pin
+    value = admit(device, kind, number, request.values)
+    return value if isinstance(value, PinReply) else write(fx, device, kind, number, value)
+
+
+def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | PinReply:
+    """The value that a write of these parts stores, or the refusal (spec 07, 3.3)."""
     streams = datastreams.of(device)
     if streams is not None and datastreams.find(streams, kind, number) is None:
-        return PinReply(400, b"No datastream setup for that pin.")
-    value = datastreams.admitted(device, kind, number, "\0".join(request.values).encode(errors="surrogatepass"))
-    if value is None:
-        return PinReply(400, b"Value doesn't match the Datastream data type.")
+        return NO_DATASTREAM
+    value = datastreams.admitted(device, kind, number, "\0".join(values).encode(errors="surrogatepass"))
+    return WRONG_TYPE if value is None else value
+
+
+def write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> PinReply:
+    """Store an admitted value, tell board and apps with id 111; the reply waits for the commit."""
     store(fx, device.bank, kind, number, value)
-    device.data_received_at = fx.now
     device.dash.updated_at = fx.now
     body = message_after_write(device, kind, number, route(device.bank, kind, number))
     fx.to_device(device, HTTP_ID, body)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, HTTP_ID, device.prefix + body)
     fx.after_commit()
-    return PinReply(200)
+    return OK
+
+
+@operation("property")
+def set_property(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """Change the widgets on a pin (`pin` -1: none is); the apps are told with id 111 (spec 04, 1.4)."""
+    if not device.dash.active:
+        return NOT_ACTIVE
+    widgets = widgets_on(device, ord(request.pin_type), request.pin)
+    if not widgets:
+        return NO_WIDGET
+    value = "\0".join(request.values).encode(errors="surrogatepass")
+    try:
+        taken = set_on_widgets(widgets, request.name, value)
+    except Refused:
+        return WRONG_PROPERTY
+    if not taken:
+        return WRONG_PROPERTY
+    tell_property(fx, device, request.pin, request.name, value)
+    return OK
+
+
+def tell_property(fx: Effects, device: Device, number: int, name: str, value: bytes) -> None:
+    """`dash-device·pin·name·value` to the apps."""
+    body = b"%s%d\0%s\0%s" % (device.prefix, number, name.encode(), value)
+    fx.to_apps(device.dash, Command.SET_PROPERTY, HTTP_ID, body)
 
 
 @operation("isHardwareConnected")

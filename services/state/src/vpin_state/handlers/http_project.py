@@ -1,0 +1,81 @@
+"""What the pin API tells of a project, and its notifications (spec 04, 1.4, 1.6, 1.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from vpin_messages.jobs import Job
+from vpin_messages.requests import PinReply
+
+from vpin_state import clocks
+from vpin_state.handlers.notifications import PHONES, find_widget, push_text
+from vpin_state.handlers.pins import NOT_ACTIVE, OK
+from vpin_state.json_rules import View
+from vpin_state.profile import dashboard_json
+from vpin_state.registry import operation
+
+if TYPE_CHECKING:
+    from vpin_messages.requests import PinRequest
+
+    from vpin_state.effects import Effects
+    from vpin_state.model import Device
+
+_HIDDEN = frozenset(("androidTokens", "iOSTokens", "token", "secret", "username"))
+"""Of notification and Twitter widgets: a device token must not give them away."""
+
+_json = msgspec.json.Encoder().encode
+
+
+@operation("project")
+def project(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """The project with the values of its widgets, without anything secret."""
+    found = dashboard_json(device.dash, View.HTTP)
+    if "widgets" in found:
+        found["widgets"] = [_without_secrets(widget) for widget in found["widgets"]]
+    return PinReply(200, _json(found))
+
+
+def _without_secrets(widget: dict[str, Any]) -> dict[str, Any]:
+    if widget["type"] not in ("NOTIFICATION", "TWITTER"):
+        return widget
+    return {key: value for key, value in widget.items() if key not in _HIDDEN}
+
+
+@operation("rtc")
+def rtc(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """Seconds since 1970 of the wall clock in the zone of the RTC widget, in a list."""
+    widget = find_widget(device.dash, "RTC")
+    if widget is None:
+        return PinReply(400, b"Requested rtc not exists in app.")
+    return PinReply(200, _json([clocks.local_seconds(fx.now, clocks.zone(widget.json.get("tzName")))]))
+
+
+@operation("notify")
+def notify(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """A push (its text is `name`) to the phones of the project."""
+    if not device.dash.active:
+        return NOT_ACTIVE
+    widget = find_widget(device.dash, "NOTIFICATION")
+    if widget is None:
+        return PinReply(400, b"No notification widget.")
+    if not any(widget.json.get(key) for key in PHONES):
+        return PinReply(400, b"Notification widget not initialized.")
+    push_text(fx, device.dash, request.name)
+    return OK
+
+
+@operation("email")
+def email(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """A mail; `values` are receiver, subject and text."""
+    dash = device.dash
+    if not dash.active:
+        return NOT_ACTIVE
+    if find_widget(dash, "EMAIL") is None:
+        return PinReply(400, b"No email widget.")
+    to, subject, text = request.values
+    if not to or not subject:
+        return PinReply(400, b"Email body is wrong. Missing or empty fields 'to', 'subj'.")
+    job = Job(fx.new_token(), "mail", [to], subject, text, account=dash.account.id, created_at=fx.now / 1000)
+    fx.notify(job)
+    return OK
