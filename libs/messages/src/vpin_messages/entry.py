@@ -32,6 +32,13 @@ class EntryBatch(msgspec.Struct, array_like=True):
     requests: list[EntryRequest]
 
 
+class Provision(msgspec.Struct, array_like=True):
+    """A provision token (spec 02, 7.5) under which a board logs in for the first time."""
+
+    token: str
+    device: bytes  # JSON of the device that it becomes
+
+
 class Opening(msgspec.Struct, array_like=True):
     """What the owner must know of a session: opaque to the gateway, repeated in OPEN and ANNOUNCE."""
 
@@ -42,6 +49,7 @@ class Opening(msgspec.Struct, array_like=True):
     version: str = ""
     uid: str = ""  # of a shared log-in
     shared: bool = False  # session of a share token: `dash` of the entry is the shared dashboard
+    provision: Provision | None = None  # the token makes the device, unless it is there already
 
 
 class Grant(msgspec.Struct, array_like=True):

@@ -26,6 +26,9 @@ class Config:
     apps_max: int = 25
     store_ip: bool = True
     resend_on_connect: bool = True
+    offline_text: str = "Your {DEVICE_NAME} went offline."
+    vendor_email: str = ""
+    reads_without_app: bool = False
     terminal_lines: int = 25
     map_points: int = 25
     lcd_commands: int = 6

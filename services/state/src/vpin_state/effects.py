@@ -57,9 +57,10 @@ class Effects:
         self.respond(self.session, self.message_id, status)
 
     def answer(self, command: int, body: bytes) -> None:
-        """Answer the message with a frame of its own id that carries data."""
+        """Answer the message with a frame of its own id that carries data; 0 stays 0, the client has chosen it."""
         assert self.session is not None
-        self.send(self.session, command, self.message_id, body)
+        header = _hardware if self.session.side == 0 else _app
+        self.sends.append((self.session, header(command, self.message_id, len(body)) + body))
 
     # -- frames to anybody
 

@@ -9,13 +9,14 @@ Repeated failures are limited per account and per address.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterator
 from typing import TYPE_CHECKING
 
 import structlog
 from vpin_bus import Delivery
 from vpin_messages import entry, slab
-from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening
+from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening, Provision
 from vpin_messages.queues import ENTRY
 from vpin_messages.slab import Down, Side, down_entry
 from vpin_protocol import Status, app_response, hardware_response
@@ -123,14 +124,21 @@ def batches(body: bytes) -> Iterator[EntryBatch]:
 
 
 def _board_answer(request: EntryRequest, token: str, row: TokenRow | None) -> EntryAnswer:
-    """A grant for the token of a device, else 9."""
-    if row is None or row.kind != "device":
+    """A grant for the token of a device, or for one that makes the device; else 9."""
+    if row is None or not _lets_in(row):
         metrics.logins.labels("invalid token").inc()
         return EntryAnswer(frames=hardware_response(request.message_id, Status.INVALID_TOKEN))
     metrics.logins.labels("ok").inc()
     opening = Opening(request.message_id, request.command, request.address)
+    if row.kind == "provision":
+        opening.provision = Provision(token, row.body)
     grant = Grant(row.account_id, row.dash_id, row.device_id, slab.credential(token), entry.encode(opening))
     return EntryAnswer(grant=grant)
+
+
+def _lets_in(row: TokenRow) -> bool:
+    """Whether a board may come in with a token: a device's, or one that makes the device and is not too old."""
+    return row.kind == "device" or (row.kind == "provision" and row.expires_at > time.time_ns() // 1_000_000)
 
 
 def _token(body: bytes) -> str:

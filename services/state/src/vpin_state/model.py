@@ -80,9 +80,11 @@ class Account:
         "mails",
         "marks",
         "on_dirty",
+        "reshaped",
         "routes",
         "row",
         "shard",
+        "timers",
     )
 
     def __init__(self, row: AccountRow, body: JsonObject, shard: int) -> None:
@@ -97,6 +99,8 @@ class Account:
         self.marks = 0  # grows with every change of more than a pin's value
         self.on_dirty: list[Account] | None = None  # the owner's list of accounts to collect
         self.listed = False  # in that list
+        self.reshaped: set[Account] | None = None  # the owner's set of accounts whose shape has changed
+        self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
         self.mails = (0, 0)  # day, mails sent by its boards on that day
 
@@ -171,6 +175,8 @@ class Dashboard:
 
     def reshape(self) -> None:
         """Widgets, devices, tags or activity changed: forget what was compiled from them."""
+        if self.account.reshaped is not None:
+            self.account.reshaped.add(self.account)
         self.account.routes.clear()
         for bank in self.banks.values():
             bank.routes.clear()

@@ -28,6 +28,7 @@ from vpin_state.collect import collect
 from vpin_state.effects import Effects
 from vpin_state.load import build_account
 from vpin_state.outbox import Outbox
+from vpin_state.reading import Reader
 from vpin_state.shard import Shard
 
 if TYPE_CHECKING:
@@ -62,9 +63,12 @@ class Owner:
         self.accounts: dict[int, Account | None] = {}  # None: there is no such account
         self.outbox = Outbox()
         self.store_ready = True
+        self.config = config
         self._fx = Effects(config)
         self._flush_seconds = flush_ms / 1000
         self._dirty: list[Account] = []
+        self._reshaped: set[Account] = set()
+        self._readers: dict[int, Reader] = {}  # by account
         self._marks = 0
         self._outlets: dict[bytes, Outlet] = {}
         self._uplinks: dict[int, Outlet] = {}
@@ -205,6 +209,8 @@ class Owner:
             account = build_account(rows, shard) if rows else None
             if account is not None:
                 account.on_dirty = self._dirty
+                account.reshaped = self._reshaped
+                self._reshaped.add(account)
             self.accounts[account_id] = account
         metrics.accounts.set(len(self.accounts))
 
@@ -227,6 +233,7 @@ class Owner:
                 if (
                     account.apps
                     or account.listed
+                    or account.timers
                     or any(d.sessions for b in account.dashboards.values() for d in b.devices.values())
                 ):
                     account.idle_since = 0.0
@@ -234,6 +241,22 @@ class Owner:
                     account.idle_since = now
                 elif now - account.idle_since > KEEP_SECONDS:
                     del self.accounts[account_id]
+
+    def read_pins(self, shard: int) -> None:
+        """Ask boards of the shard for what displays want to read; once a second."""
+        if self._reshaped:
+            for account in self._reshaped:
+                reader = Reader.of(account, self._readers.pop(account.id, None))
+                if reader is not None:
+                    self._readers[account.id] = reader
+            self._reshaped.clear()
+        for reader in [reader for reader in self._readers.values() if reader.account.shard == shard]:
+            if self.accounts.get(reader.account.id) is not reader.account:
+                del self._readers[reader.account.id]
+                continue
+            self.tell_time()
+            reader.ask(self.begin(reader.account))
+            self.settle(reader.account)
 
     def forget_shard(self, shard: int) -> None:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""
@@ -259,8 +282,10 @@ class Owner:
     def _run_at(self, at: int, account: Account, action: Callable[[Effects], None]) -> None:
         loop = asyncio.get_running_loop()
         delay = max(0, at - self._fx.now) / 1000
+        account.timers += 1
 
         def run() -> None:
+            account.timers -= 1
             if self.accounts.get(account.id) is account and self.shards[account.shard].active:
                 self.tell_time()
                 fx = self.begin(account)

@@ -41,6 +41,7 @@ class Session:
         "dash",
         "device",
         "entries",
+        "group_time",
         "held",
         "id",
         "instance",
@@ -74,7 +75,8 @@ class Session:
         self.queued = False
         self.closing = False
         self.bridges: dict[bytes, Device] | None = None
-        self.notified_at: dict[str, float] | None = None  # kind of notification -> epoch seconds
+        self.notified_at: dict[str, float] | None = None  # kind of notification -> ms since 1970
+        self.group_time = 0  # ms: the moment that all writes of a board's open group share; 0: no group
 
     @property
     def is_hardware(self) -> bool:

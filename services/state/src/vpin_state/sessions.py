@@ -12,6 +12,7 @@ from vpin_protocol import Status
 
 from vpin_state import metrics
 from vpin_state.handlers import presence
+from vpin_state.provisioning import join
 from vpin_state.session import Instance, Session
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def open_session(
     opening: Opening,
 ) -> None:
     """A client was let in by the entry: check once more that its token is still right, then answer the log-in."""
+    joined = opening.provision is not None and join(owner.config, account, dash_id, device_id, opening.provision)
     session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
     if session is None:
         status = Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
@@ -38,6 +40,8 @@ def open_session(
         return
     _settle_in(session)
     fx = owner.begin(session.account, session, opening.message_id)
+    if joined:
+        fx.after_commit()
     if session.device is not None:
         presence.device_connected(fx, session, opening)
     else:

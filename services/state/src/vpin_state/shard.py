@@ -255,6 +255,7 @@ class Shard:
                 if silent > FORGET_TICKS:
                     del self.instances[instance.sender]
                     self.owner.forget_instance(self.number, instance.sender)
+        self.owner.read_pins(self.number)
         if self.ticks % EVICT_TICKS == 0:
             self.owner.evict(self.number)
 

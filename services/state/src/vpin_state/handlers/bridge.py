@@ -10,6 +10,7 @@ from vpin_state.errors import Refused
 from vpin_state.handlers.hardware import take_device_write
 from vpin_state.model import KINDS
 from vpin_state.registry import HARDWARE, handles
+from vpin_state.syncs import write_body
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -29,7 +30,7 @@ def bridge(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
         _tie(fx, session, fields[0], fields[2])
     else:
         target = (session.bridges or {}).get(fields[0])
-        if target is None:
+        if target is None or target.dash.devices.get(target.id) is not target:
             raise Refused(Status.NOT_ALLOWED)
         _send(fx, session, target, message_id, body[len(fields[0]) + 1 :])
 
@@ -62,6 +63,8 @@ def _send(fx: Effects, session: Session, device: Device, message_id: int, body: 
     kind = KINDS.get(operation[0])
     if kind is None or not value:
         raise BodyError("a write needs a pin and a value")
-    taken = take_device_write(fx, device, kind, parse_pin(raw_pin), value)
+    number = parse_pin(raw_pin)
+    taken = take_device_write(fx, device, kind, number, value)
     if taken is not None and device.dash.active:
-        fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
+        stored = body if taken is value else write_body(kind, number, taken)
+        fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + stored)

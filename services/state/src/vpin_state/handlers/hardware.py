@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SHORTEST_WRITE = 4
 SHORTEST_RESEND = 8
+LONGEST_STAMP = 15
+"""Digits of a group's time stamp in ms: more are no time."""
 FAST_SPELLINGS = 1024
 """Spellings of pins (`5`, `05`, …) that a bank remembers for the fast way: a board that sends ever new ones stays slow."""
 FAST_ROUTES = 65_536
@@ -56,6 +58,28 @@ def take_device_write(fx: Effects, device: Device, kind: int, number: int, value
     if admitted is not None:
         store(fx, device.bank, kind, number, admitted)
     return admitted
+
+
+@handles(Command.GROUP, HARDWARE)
+def group(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """`b` or `t·epoch-ms` opens a group whose writes share one moment, `e` closes it; never answered (spec 01, 10.1)."""
+    word, _, stamp = body.partition(b"\0")
+    if word == b"b":
+        session.group_time = fx.now
+    elif word == b"t":
+        session.group_time = min(parse_stamp(stamp) or fx.now, fx.now)
+    elif word == b"e":
+        session.group_time = 0
+
+
+def parse_stamp(text: bytes) -> int:
+    """Milliseconds since 1970 as a board tells them; 0 where they are none."""
+    return int(text) if len(text) <= LONGEST_STAMP and text.isdigit() else 0
+
+
+def written_at(fx: Effects, session: Session) -> int:
+    """The moment (ms) under which history keeps what a board writes now: that of its open group, else now."""
+    return session.group_time or fx.now
 
 
 def _parse_write(body: bytes) -> tuple[int, int, bytes]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from vpin_protocol import BodyError, Command, Status, parse_int32, split_all
 
+from vpin_state import clocks
 from vpin_state.errors import Refused
+from vpin_state.handlers.notifications import find_widget
 from vpin_state.handlers.presence import idle_seconds
 from vpin_state.registry import HARDWARE, handles
 
@@ -84,63 +84,26 @@ def _number(text: str | None, *, missing: int, broken: int) -> int:
 
 def _answer_rtc(fx: Effects, device: Device) -> None:
     """Local time as if it were UTC, in the zone of the first RTC widget; no such widget: nothing."""
-    widget = next((w for w in device.dash.widgets if w.type == "RTC"), None)
+    widget = find_widget(device.dash, "RTC")
     if widget is None and not device.template_id:
         return
-    zone = _zone(widget.json.get("tzName") if widget else None)
-    fx.answer(Command.INTERNAL, b"rtc\0%d" % local_seconds(fx.now, zone))
-
-
-def local_seconds(now: int, zone: tzinfo) -> int:
-    """Seconds of the wall clock of a zone at `now` (ms), counted as if it were UTC."""
-    offset = datetime.fromtimestamp(now / 1000, zone).utcoffset() or timedelta()
-    return now // 1000 + int(offset.total_seconds())
-
-
-def _zone(name: str | None) -> tzinfo:
-    if not name or name == "UTC":
-        return timezone.utc  # noqa: UP017  tzinfo of the standard kind
-    if name[0] in "+-":
-        hours, _, minutes = name[1:].partition(":")
-        offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
-        return timezone(offset if name[0] == "+" else -offset)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return timezone.utc  # noqa: UP017
-
-
-def _device_zone(device: Device) -> tuple[str, tzinfo]:
-    name = next((w.json.get("tzName") for w in device.dash.widgets if w.type == "RTC"), None) or "UTC"
-    return name, _zone(name)
+    seconds = clocks.local_seconds(fx.now, clocks.zone(widget.json.get("tzName") if widget else None))
+    fx.answer(Command.INTERNAL, b"rtc\0%d" % seconds)
 
 
 def _answer_utc(fx: Effects, device: Device, word: bytes) -> None:
     """`utc·word`: the clock in the forms that newer firmware asks for (spec 01, 3.4)."""
-    name, zone = _device_zone(device)
-    local = datetime.fromtimestamp(fx.now / 1000, zone)
-    offset, saving = local.utcoffset() or timedelta(), local.dst() or timedelta()
-    match word:
-        case b"time":
-            answer = str(fx.now)
-        case b"iso":
-            answer = local.isoformat(timespec="seconds")
-        case b"tz":
-            answer = f"{_minutes(offset - saving)}\0{_minutes(saving)}"
-        case b"tz_name":
-            answer = name
-        case _:
-            return
-    fx.answer(Command.INTERNAL, b"utc\0" + word + b"\0" + answer.encode())
-
-
-def _minutes(delta: timedelta) -> int:
-    return int(delta.total_seconds()) // 60
+    widget = find_widget(device.dash, "RTC")
+    answer = clocks.answer(
+        word.decode(errors="replace"), fx.now, (widget.json.get("tzName") if widget else None) or "UTC"
+    )
+    if answer is not None:
+        fx.answer(Command.INTERNAL, b"\0".join((b"utc", word, *(part.encode() for part in answer))))
 
 
 def _meta(fx: Effects, device: Device, fields: list[bytes]) -> None:
     """`meta·get·name`, `meta·set·name·value`: the device's metadata fields."""
-    metadata: dict[str, str] = device.body.get("metadata", {})
+    metadata: dict[str, str] = device.body.get("metadata") or {}
     if len(fields) >= 3 and fields[1] == b"get":
         name = fields[2].decode(errors="replace")
         value = metadata.get(name) or (device.token if name == "Auth Token" else None)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from vpin_protocol import Command, Status
 
-from vpin_state.registry import APP, handles
+from vpin_state.errors import Refused
+from vpin_state.handlers.notifications import find_widget, push_text
+from vpin_state.registry import APP, HARDWARE, handles
 from vpin_state.values import device_sync_on_connect, pin_modes
 
 if TYPE_CHECKING:
@@ -45,18 +47,52 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
         fx.emit("device.online", _event(device, fx.now))
 
 
+@handles(Command.HARDWARE_LOGIN, HARDWARE)
+@handles(Command.LOGIN, HARDWARE)
+def log_in_again(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """A log-in on a logged-in connection, with whatever token: 4, and nothing changes (spec 01, 3.1)."""
+    raise Refused(Status.ALREADY_REGISTERED)
+
+
 def device_gone(fx: Effects, device: Device) -> None:
-    """One connection of a board is closed; with the last one the device is offline (spec 01, 3.2)."""
+    """One connection of a board is closed; with the last one the device is offline (spec 01, 3.2; 05, 1.2.5)."""
     if device.sessions:
         return
     device.disconnect_time = fx.now
     device.touched()
-    dash = device.dash
-    if dash.account.dashboards.get(dash.id) is not dash or dash.devices.get(device.id) is not device:
+    if not _exists(device):
         return
-    if dash.active and not dash.settings.get("isNotificationsOff"):
-        fx.to_apps(dash, Command.DEVICE_OFFLINE, 0, b"%d-%d" % (dash.id, device.id))
     fx.emit("device.offline", _event(device, fx.now))
+    if not device.dash.active:
+        return
+    widget = find_widget(device.dash, "NOTIFICATION")
+    pushes = widget is not None and widget.json.get("notifyWhenOffline", False)
+    period = widget.json.get("notifyWhenOfflineIgnorePeriod", 0) if widget is not None and pushes else 0
+    if period <= 0:
+        _tell_offline(fx, device, push=pushes)
+        return
+    gone_at = fx.now
+
+    def later(fx: Effects) -> None:
+        if _exists(device) and device.dash.active and not device.online:
+            _tell_offline(fx, device, push=device.disconnect_time == gone_at)
+
+    fx.schedule(gone_at + period, device.dash.account, later)
+
+
+def _tell_offline(fx: Effects, device: Device, *, push: bool) -> None:
+    """Message 71 to the apps unless notifications are off; the push goes out all the same."""
+    dash = device.dash
+    if push:
+        text = fx.config.offline_text.replace("{DEVICE_NAME}", device.name or "device")
+        push_text(fx, dash, text)
+    if not dash.settings.get("isNotificationsOff"):
+        fx.to_apps(dash, Command.DEVICE_OFFLINE, 0, b"%d-%d" % (dash.id, device.id))
+
+
+def _exists(device: Device) -> bool:
+    dash = device.dash
+    return dash.account.dashboards.get(dash.id) is dash and dash.devices.get(device.id) is device
 
 
 def app_connected(fx: Effects, session: Session, opening: Opening) -> None:

@@ -21,7 +21,10 @@ SYNC_ID = 1111
 
 @handles(Command.HARDWARE_SYNC, HARDWARE)
 def board_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
-    """Empty: everything of this device; `vr·pin…`: these pins. Frames of command 20 with the request's id, no response."""
+    """Empty: everything of this device; `vr·pin…`: these pins. Frames of command 20 with the request's id, no response.
+
+    A word for no kind of pin is refused, one that does not read (`vw`, `v`) is ignored: spec 07, 5 decides over 01, 5.
+    """
     device = session.device
     assert device is not None
     if not body:
@@ -29,11 +32,11 @@ def board_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> 
             fx.answer(Command.HARDWARE, value)
         return
     operation, *pins = body.split(b"\0")
-    if operation and (len(operation) < 2 or operation[1:2] != b"r"):
-        return
     kind = KINDS.get(operation[0]) if operation else None
     if kind is None or not pins:
         raise Refused(Status.ILLEGAL_COMMAND)
+    if operation[1:2] != b"r":
+        return
     for pin in pins:  # what comes before a bad pin is answered: the refusal follows it
         for value in device_sync_pin(device, kind, parse_pin(pin)):
             fx.answer(Command.HARDWARE, value)

@@ -1,0 +1,88 @@
+"""The server asks boards for the values of displays with a `frequency` (spec 01, 4.5; 05, 2.3).
+
+An account is looked at once after it was loaded and after its shape has changed. Only one that has something to read
+gets a :class:`Reader`, which the owner runs once a second; all others cost nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from vpin_protocol import Command
+
+from vpin_state import lookup
+from vpin_state.kinds import KINDS
+from vpin_state.model import ANALOG, DIGITAL, VIRTUAL
+from vpin_state.places import places_for
+
+if TYPE_CHECKING:
+    from vpin_state.effects import Effects
+    from vpin_state.model import Account, Dashboard, Device, JsonObject
+
+READING_ID = 7778
+EARLY_MS = 250
+"""A question may come so much before its time: the owner's second is no exact one."""
+_READ = {VIRTUAL: b"vr", DIGITAL: b"dr", ANALOG: b"ar"}
+
+
+class Question(NamedTuple):
+    """One read that comes round every `frequency` ms; `key` knows it again when the dashboards have changed."""
+
+    key: tuple[int, int, int, bytes]  # dashboard, widget id, device, body
+    device: Device
+    body: bytes
+    frequency: int
+
+
+class Reader:
+    """What one account's boards are asked, and when each question was put last."""
+
+    def __init__(
+        self, account: Account, questions: list[Question], asked: dict[tuple[int, int, int, bytes], int]
+    ) -> None:
+        self.account = account
+        self._questions = questions
+        self._asked = asked
+
+    @classmethod
+    def of(cls, account: Account, before: Reader | None = None) -> Reader | None:
+        """The reader of an account as it is now; None where nothing is to be read."""
+        questions = [q for dash in account.dashboards.values() if dash.active for q in _questions(dash)]
+        if not questions:
+            return None
+        asked = before._asked if before else {}
+        return cls(account, questions, {q.key: asked[q.key] for q in questions if q.key in asked})
+
+    def ask(self, fx: Effects) -> None:
+        """Put the questions that are due to the boards that are there, while an app watches."""
+        if not self.account.apps and not fx.config.reads_without_app:
+            return
+        for question in self._questions:
+            if not question.device.sessions:
+                continue
+            if fx.now - self._asked.get(question.key, 0) >= question.frequency - EARLY_MS:
+                self._asked[question.key] = fx.now
+                fx.to_device(question.device, READING_ID, question.body, command=Command.HARDWARE)
+
+
+def _questions(dash: Dashboard) -> Iterator[Question]:
+    for widget in dash.widgets:
+        json = widget.json
+        if json["type"] == "DEVICE_TILES":
+            for template in json.get("templates", ()):
+                for inner in template.get("widgets", ()):  # once a second, whatever the frequency
+                    devices = [dash.devices[i] for i in template.get("deviceIds", ()) if i in dash.devices]
+                    yield from _of_widget(dash, inner, devices, 1000)
+        elif KINDS[json["type"]].reads:
+            devices = lookup.devices_of(dash, json.get("deviceId", 0))
+            yield from _of_widget(dash, json, devices, json.get("frequency", 0))
+
+
+def _of_widget(dash: Dashboard, json: JsonObject, devices: list[Device], frequency: int) -> Iterator[Question]:
+    if not KINDS[json["type"]].reads or json.get("frequency", 0) <= 0:
+        return
+    for device in devices:
+        for place in places_for(json, device.id):
+            body = b"%s\0%d" % (_READ[place.kind], place.number)
+            yield Question((dash.id, json["id"], device.id, body), device, body, frequency)
