@@ -121,7 +121,9 @@ class Model:
             self.delete("values", key[:3] if key[4] == -1 else key)
         for name, (table, _) in ROWS.items():
             self.tables[name].update({row[: table.width]: row for row in getattr(changes, name)})
-        self.accounts.update({row.id: row for row in changes.accounts})
+        for row in changes.accounts:
+            known = self.accounts.get(row.id, row)  # a commit never changes a password
+            self.accounts[row.id] = row._replace(password_hash=known.password_hash)
 
     def of_account(self, name: str, account_id: int) -> list[Any]:
         return [row for row in self.tables[name].values() if row.account_id == account_id]

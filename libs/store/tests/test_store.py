@@ -30,6 +30,15 @@ async def test_a_new_account_steps_over_ids_that_were_committed(store: Store) ->
     assert await store.create_account(account()) == 40
 
 
+async def test_a_password_that_was_set_outlives_the_commits_of_who_has_the_account_in_memory(store: Store) -> None:
+    await store.commit(Changes(accounts=[account(1)]))
+    assert await store.set_password(1, "$argon2id$new")
+    await store.commit(Changes(accounts=[account(1)._replace(energy=7)]))
+    stored = await store.get_account(1)
+    assert stored
+    assert (stored.password_hash, stored.energy) == ("$argon2id$new", 7)
+
+
 async def test_list_accounts_goes_on_after_an_id(store: Store) -> None:
     ids = [await store.create_account(account(email=f"{n}@example.com")) for n in range(5)]
     page = await store.list_accounts(3)

@@ -17,7 +17,9 @@ class AccountRow(NamedTuple):
     email: str  # lower case; unique together with app_name
     app_name: str
     name: str
-    password_hash: str  # argon2id of what the app sends; "" for none
+    password_hash: (
+        str  # argon2id of what the app sends; "" for none. A commit never changes it: `Store.set_password` does
+    )
     is_super_admin: bool
     is_facebook_user: bool
     energy: int

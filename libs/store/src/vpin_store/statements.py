@@ -42,6 +42,10 @@ class Dialect(Protocol):
         ...
 
 
+SET_APART = "password_hash"
+"""Changed by `Store.set_password` alone: an owner that has the account in memory must not write an old password back."""
+
+
 def select(dialect: Dialect, table: Table, rest: str) -> str:
     """All columns of the rows; `rest` starts with WHERE."""
     columns = ", ".join(dialect.read(column) for column in table.columns)
@@ -51,7 +55,8 @@ def select(dialect: Dialect, table: Table, rest: str) -> str:
 def on_conflict(table: Table) -> str:
     """What makes an insert an upsert by primary key."""
     key = ", ".join(column.name for column in table.key)
-    changes = ", ".join(f"{column.name} = excluded.{column.name}" for column in table.columns[table.width :])
+    changed = [column.name for column in table.columns[table.width :] if column.name != SET_APART]
+    changes = ", ".join(f"{name} = excluded.{name}" for name in changed)
     return f"ON CONFLICT ({key}) DO UPDATE SET {changes}"
 
 
@@ -61,6 +66,14 @@ def insert_account(dialect: Dialect) -> str:
     names = ", ".join(column.name for column in columns)
     values = ", ".join(dialect.write(column, f"${n}") for n, column in enumerate(columns, 1))
     return f"INSERT INTO account ({names}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+
+
+def insert_new(dialect: Dialect, table: Table) -> str:
+    """Inserts a row, all columns as parameters, unless there is one of its key."""
+    names = ", ".join(column.name for column in table.columns)
+    values = ", ".join(dialect.write(column, f"${n}") for n, column in enumerate(table.columns, 1))
+    key = ", ".join(column.name for column in table.key)
+    return f"INSERT INTO {table.name} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING RETURNING {key}"  # noqa: S608
 
 
 class Upsert(NamedTuple):

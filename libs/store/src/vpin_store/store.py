@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from vpin_store.errors import StoreUnavailable
-from vpin_store.rows import AccountRow, AccountRows, Changes, JobRow, TokenRow
+from vpin_store.rows import AccountRow, AccountRows, Changes, DashboardRow, JobRow, TokenRow
 from vpin_store.schema import (
     ACCOUNT,
     DASHBOARD,
@@ -24,7 +24,7 @@ from vpin_store.schema import (
     Table,
     escape,
 )
-from vpin_store.statements import Dialect, insert_account, on_conflict, select
+from vpin_store.statements import Dialect, insert_account, insert_new, on_conflict, select
 from vpin_store.urls import sqlite_path
 
 T = TypeVar("T")
@@ -150,6 +150,21 @@ class Store:
         found = await self._watch(self._driver.fetch(self._sql.tokens, list(map(escape, tokens))))
         return {row.token: row for row in TOKEN.loaded(found)}
 
+    async def claim_token(self, row: TokenRow) -> TokenRow:
+        """Store the row unless there is one of that token; the one that is there now."""
+        (values,) = TOKEN.stored([row])
+        await self._watch(self._driver.write(self._sql.claim_token, *values))
+        return (await self.find_tokens([row.token]))[row.token]
+
+    async def users_of(self, app_name: str) -> list[int]:
+        """Ids of the accounts of an app."""
+        found = await self._watch(self._driver.fetch(self._sql.users, escape(app_name)))
+        return [record[0] for record in found]
+
+    async def get_dashboard(self, account_id: int, dash_id: int) -> DashboardRow | None:
+        found = DASHBOARD.loaded(await self._watch(self._driver.fetch(self._sql.dashboard, account_id, dash_id)))
+        return found[0] if found else None
+
     async def load_accounts(self, ids: Sequence[int]) -> dict[int, AccountRows]:
         """Whole accounts as of one moment, those that exist, by id; the number of queries is fixed."""
         records = await self._watch(self._driver.fetch_together(self._sql.whole_accounts, list(ids)))
@@ -213,6 +228,9 @@ class _Texts:
         self.insert_account = insert_account(dialect)
         self.set_password = "UPDATE account SET password_hash = $2 WHERE id = $1 RETURNING id"  # noqa: S105  no password
         self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
+        self.claim_token = insert_new(dialect, TOKEN)
+        self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
+        self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
         self.claim = f"INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) {on_conflict(OWNER)}"  # noqa: S608
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
         self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
