@@ -7,8 +7,11 @@ from typing import Any
 from vpin_store.rows import (
     AccountRow,
     DashboardRow,
+    DatastreamRow,
     DeviceRow,
+    EventRow,
     PropertyRow,
+    TemplateRow,
     TokenRow,
     ValueRow,
     WidgetRow,
@@ -47,3 +50,16 @@ def value(account_id: int, dash_id: int, device_id: int, pin: int, text: bytes =
 
 def prop(account_id: int, dash_id: int, device_id: int, pin: int, name: str = "label") -> PropertyRow:
     return PropertyRow(account_id, dash_id, device_id, V, pin, name, b"x\0y")
+
+
+def template(account_id: int, template_id: str, **changed: Any) -> TemplateRow:
+    return TemplateRow(account_id, template_id, 0, "Lamp", 1, 2, b'{"events":{}}')._replace(**changed)
+
+
+def datastream(account_id: int, template_id: str, pin: int, **changed: Any) -> DatastreamRow:
+    return DatastreamRow(account_id, template_id, V, pin, pin, pin, f"V{pin}", f"v{pin}", b"{}")._replace(**changed)
+
+
+def event(account_id: int, dash_id: int, device_id: int, event_id: int, **changed: Any) -> EventRow:
+    row = EventRow(account_id, dash_id, device_id, event_id, "hot", "warning", "too hot", event_id, 0)
+    return row._replace(**changed)

@@ -27,6 +27,7 @@ class AccountRow(NamedTuple):
     last_login_at: int
     last_login_ip: str
     body: bytes  # JSON object: what belongs to the profile and is in no other table (apps, …)
+    time_zone: str = ""  # IANA; "" for none
 
 
 class DashboardRow(NamedTuple):
@@ -93,6 +94,51 @@ class PropertyRow(NamedTuple):
     value: bytes
 
 
+class TemplateRow(NamedTuple):
+    account_id: int
+    id: str  # "TMPL" and 8 characters
+    position: int
+    name: str
+    created_at: int
+    updated_at: int
+    body: bytes  # JSON object: description, boardType, connectionType, events
+
+
+class DatastreamRow(NamedTuple):
+    account_id: int
+    template_id: str
+    pin_type: int  # ord of "v", "d" or "a"
+    pin: int
+    position: int
+    id: int  # unique in the template
+    name: str
+    alias: str
+    body: bytes  # JSON object: valueType, bounds, default, …
+
+
+class EventRow(NamedTuple):
+    account_id: int
+    dash_id: int
+    device_id: int
+    id: int  # ascends with time
+    code: str
+    severity: str
+    description: str
+    at: int
+    resolved_at: int
+
+
+class AnswerRow(NamedTuple):
+    """The first answer to a request with an idempotency key."""
+
+    account_id: int
+    key: str
+    digest: bytes  # of the request
+    status: int
+    body: bytes
+    expires_at: int
+
+
 class AppliedRow(NamedTuple):
     shard: int
     sender: bytes  # 16 bytes
@@ -114,8 +160,9 @@ class JobRow(NamedTuple):
 class Changes:
     """Everything that one commit holds. Row lists are upserts by primary key, `deleted_…` are primary keys.
 
-    Deletions run first; deleting a dashboard deletes its widgets, devices, values and properties with it, deleting a
-    device its values and properties. `deleted_values` with pin -1 means all pins of that device id.
+    Deletions run first; deleting a dashboard deletes its widgets, devices, values, properties and events, deleting a
+    device its values, properties and events, deleting a template its datastreams. `deleted_values` with pin -1 means all
+    pins of that device id. Of an account that is there already its password stays (see `set_password`).
     """
 
     accounts: list[AccountRow] = field(default_factory=list[AccountRow])
@@ -125,6 +172,9 @@ class Changes:
     tokens: list[TokenRow] = field(default_factory=list[TokenRow])
     values: list[ValueRow] = field(default_factory=list[ValueRow])
     properties: list[PropertyRow] = field(default_factory=list[PropertyRow])
+    templates: list[TemplateRow] = field(default_factory=list[TemplateRow])
+    datastreams: list[DatastreamRow] = field(default_factory=list[DatastreamRow])
+    events: list[EventRow] = field(default_factory=list[EventRow])
     applied: list[AppliedRow] = field(default_factory=list[AppliedRow])
     jobs: list[JobRow] = field(default_factory=list[JobRow])
     deleted_dashboards: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
@@ -135,6 +185,8 @@ class Changes:
     deleted_properties: list[tuple[int, int, int, int, int, str]] = field(
         default_factory=list[tuple[int, int, int, int, int, str]]
     )
+    deleted_templates: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    deleted_datastreams: list[tuple[int, str, int, int]] = field(default_factory=list[tuple[int, str, int, int]])
     deleted_applied: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     deleted_jobs: list[str] = field(default_factory=list[str])
     shards: list[int] = field(default_factory=list[int])  # must still be owned by `owner`, else the commit is refused
@@ -156,3 +208,5 @@ class AccountRows:
     tokens: list[TokenRow] = field(default_factory=list[TokenRow])
     values: list[ValueRow] = field(default_factory=list[ValueRow])
     properties: list[PropertyRow] = field(default_factory=list[PropertyRow])
+    templates: list[TemplateRow] = field(default_factory=list[TemplateRow])
+    datastreams: list[DatastreamRow] = field(default_factory=list[DatastreamRow])

@@ -18,7 +18,7 @@ from typing import Any, get_type_hints
 
 from vpin_store import rows
 
-BIG = {"account_id", "key", "energy", "number"}  # 64 bits; so are all times (…_at, …_time)
+BIG = {"account_id", "key", "energy", "number", "at"}  # 64 bits; so are all times (…_at, …_time)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ def _column(row: type[Any], name: str, hint: object) -> Column:
     if hint == bytes | None:
         return Column(name, "bytea", nullable=True)
     if hint is int:
-        is_big = name in BIG or name.endswith(("_at", "_time")) or (row is rows.AccountRow and name == "id")
+        is_big = (
+            name in BIG or name.endswith(("_at", "_time")) or (row in (rows.AccountRow, rows.EventRow) and name == "id")
+        )
         return Column(name, "bigint" if is_big else "integer")
     return Column(name, {bytes: "bytea", bool: "boolean", str: "text"}[hint])  # type: ignore[index]  # KeyError: no such kind
 
@@ -97,11 +99,30 @@ DEVICE = _table("device", rows.DeviceRow, 3, _BODY)
 TOKEN = _table("token", rows.TokenRow, 1, Column("body", "json", nullable=True))  # b"" is stored as NULL
 VALUE = _table("pin_value", rows.ValueRow, 5)
 PROPERTY = _table("pin_property", rows.PropertyRow, 6)
+TEMPLATE = _table("template", rows.TemplateRow, 2, _BODY)
+DATASTREAM = _table("datastream", rows.DatastreamRow, 4, _BODY)
+EVENT = _table("event", rows.EventRow, 4)
+ANSWER = _table("answer", rows.AnswerRow, 2)
 APPLIED = _table("applied_slab", rows.AppliedRow, 2)
 OWNER = _table("shard_owner", rows.OwnerRow, 1)
 JOB = _table("notification_job", rows.JobRow, 1)
 
-TABLES = (ACCOUNT, DASHBOARD, WIDGET, DEVICE, TOKEN, VALUE, PROPERTY, APPLIED, OWNER, JOB)
+TABLES = (
+    ACCOUNT,
+    DASHBOARD,
+    WIDGET,
+    DEVICE,
+    TOKEN,
+    VALUE,
+    PROPERTY,
+    TEMPLATE,
+    DATASTREAM,
+    EVENT,
+    ANSWER,
+    APPLIED,
+    OWNER,
+    JOB,
+)
 
 _ODD = re.compile("[\\\\\0\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(?:\\|u([0-9a-f]{4}))")

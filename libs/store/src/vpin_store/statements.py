@@ -13,9 +13,12 @@ from vpin_store.schema import (
     ACCOUNT,
     APPLIED,
     DASHBOARD,
+    DATASTREAM,
     DEVICE,
+    EVENT,
     JOB,
     PROPERTY,
+    TEMPLATE,
     TOKEN,
     VALUE,
     WIDGET,
@@ -102,6 +105,9 @@ def operations(changes: Changes) -> Iterator[Upsert | Delete]:
         (TOKEN, changes.tokens),
         (VALUE, changes.values),
         (PROPERTY, changes.properties),
+        (TEMPLATE, changes.templates),
+        (DATASTREAM, changes.datastreams),
+        (EVENT, changes.events),
         (APPLIED, changes.applied),
         (JOB, changes.jobs),
     ):
@@ -110,14 +116,17 @@ def operations(changes: Changes) -> Iterator[Upsert | Delete]:
 
 
 def _deletions(changes: Changes) -> Iterator[Delete]:
-    for table in (DASHBOARD, WIDGET, DEVICE, VALUE, PROPERTY):
+    for table in (DASHBOARD, WIDGET, DEVICE, VALUE, PROPERTY, EVENT):
         yield Delete(table, 2, changes.deleted_dashboards)
-    for table in (DEVICE, VALUE, PROPERTY):
+    for table in (DEVICE, VALUE, PROPERTY, EVENT):
         yield Delete(table, 3, changes.deleted_devices)
     yield Delete(WIDGET, 3, changes.deleted_widgets)
     yield Delete(TOKEN, 1, [(token,) for token in changes.deleted_tokens])
     yield Delete(VALUE, 3, [key[:3] for key in changes.deleted_values if key[4] == -1])
     yield Delete(VALUE, 5, [key for key in changes.deleted_values if key[4] != -1])
     yield Delete(PROPERTY, 6, changes.deleted_properties)
+    for table in (TEMPLATE, DATASTREAM):
+        yield Delete(table, 2, changes.deleted_templates)
+    yield Delete(DATASTREAM, 4, changes.deleted_datastreams)
     yield Delete(APPLIED, 2, changes.deleted_applied)
     yield Delete(JOB, 1, [(key,) for key in changes.deleted_jobs])

@@ -10,14 +10,18 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from vpin_store.errors import StoreUnavailable
-from vpin_store.rows import AccountRow, AccountRows, Changes, DashboardRow, JobRow, TokenRow
+from vpin_store.rows import AccountRow, AccountRows, AnswerRow, Changes, DashboardRow, EventRow, JobRow, TokenRow
 from vpin_store.schema import (
     ACCOUNT,
+    ANSWER,
     DASHBOARD,
+    DATASTREAM,
     DEVICE,
+    EVENT,
     JOB,
     OWNER,
     PROPERTY,
+    TEMPLATE,
     TOKEN,
     VALUE,
     WIDGET,
@@ -36,6 +40,8 @@ _PARTS = (  # field of AccountRows, its table, the order of its rows
     ("tokens", TOKEN, "token"),
     ("values", VALUE, "dash_id, device_id, pin_type, pin"),
     ("properties", PROPERTY, "dash_id, device_id, pin_type, pin, name"),
+    ("templates", TEMPLATE, "position, id"),
+    ("datastreams", DATASTREAM, "template_id, position, pin_type, pin"),
 )
 
 
@@ -165,6 +171,33 @@ class Store:
         found = DASHBOARD.loaded(await self._watch(self._driver.fetch(self._sql.dashboard, account_id, dash_id)))
         return found[0] if found else None
 
+    async def delete_tokens(self, account_id: int, kind: str, *, keep: str = "", expired_at: int = 0) -> None:
+        """Tokens of a kind but the one to keep; with `expired_at` (ms) only those that are out of date then."""
+        await self._watch(self._driver.write(self._sql.delete_tokens, account_id, kind, keep, expired_at))
+
+    async def list_events(
+        self, device: tuple[int, int, int], start: int, end: int, severity: str, before: int, limit: int
+    ) -> list[EventRow]:
+        """Events of a device (account, dashboard, device), newest first: from `start` to below `end` (ms), of a severity
+        ("": any), with an id below `before`."""
+        wanted = (*device, start, end, severity, before, limit)
+        return EVENT.loaded(await self._watch(self._driver.fetch(self._sql.events, *wanted)))
+
+    async def get_event(self, device: tuple[int, int, int], event_id: int) -> EventRow | None:
+        found = EVENT.loaded(await self._watch(self._driver.fetch(self._sql.event, *device, event_id)))
+        return found[0] if found else None
+
+    async def find_answer(self, account_id: int, key: str, now: int) -> AnswerRow | None:
+        """What was answered to a request of the account with that idempotency key."""
+        found = ANSWER.loaded(await self._watch(self._driver.fetch(self._sql.answer, account_id, escape(key), now)))
+        return found[0] if found else None
+
+    async def keep_answer(self, answer: AnswerRow, now: int) -> None:
+        """Remember a first answer; forget all that are out of date at `now` (ms)."""
+        await self._watch(self._driver.write(self._sql.forget_answers, now))
+        (values,) = ANSWER.stored([answer])
+        await self._watch(self._driver.write(self._sql.keep_answer, *values))
+
     async def load_accounts(self, ids: Sequence[int]) -> dict[int, AccountRows]:
         """Whole accounts as of one moment, those that exist, by id; the number of queries is fixed."""
         records = await self._watch(self._driver.fetch_together(self._sql.whole_accounts, list(ids)))
@@ -231,6 +264,20 @@ class _Texts:
         self.claim_token = insert_new(dialect, TOKEN)
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
+        self.delete_tokens = (
+            "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND token <> $3 AND ($4 = 0 OR expires_at < $4)"
+        )
+        of_device = "WHERE account_id = $1 AND dash_id = $2 AND device_id = $3"
+        self.event = select(dialect, EVENT, f"{of_device} AND id = $4")
+        self.events = select(
+            dialect,
+            EVENT,
+            f"{of_device} AND at >= $4 AND at < $5 AND ($6 = '' OR severity = $6) AND id < $7 ORDER BY id DESC LIMIT $8",
+        )
+        self.answer = select(dialect, ANSWER, "WHERE account_id = $1 AND key = $2 AND expires_at > $3")
+        self.forget_answers = "DELETE FROM answer WHERE expires_at <= $1"
+        columns = ", ".join(column.name for column in ANSWER.columns)
+        self.keep_answer = f"INSERT INTO answer ({columns}) VALUES ($1, $2, $3, $4, $5, $6) {on_conflict(ANSWER)}"  # noqa: S608
         self.claim = f"INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) {on_conflict(OWNER)}"  # noqa: S608
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
         self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")

@@ -68,6 +68,7 @@ class Account(_Table, table=True):
     last_login_at: int = Field(sa_type=BigInteger)
     last_login_ip: str = Field(sa_type=Text)
     body: dict[str, Any] = Field(sa_type=JsonBody)
+    time_zone: str = Field(default="", sa_type=Text)
 
 
 class Dashboard(_Table, table=True):
@@ -138,6 +139,55 @@ class PinProperty(_Table, table=True):
     pin: int = Field(primary_key=True, sa_type=Integer)
     name: str = Field(primary_key=True, sa_type=Text)
     value: bytes = Field(sa_type=LargeBinary)
+
+
+class Template(_Table, table=True):
+    account_id: int = Field(primary_key=True, sa_type=BigInteger)
+    id: str = Field(primary_key=True, sa_type=Text)
+    position: int = Field(sa_type=Integer)
+    name: str = Field(sa_type=Text)
+    created_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger)
+    body: dict[str, Any] = Field(sa_type=JsonBody)
+
+
+class Datastream(_Table, table=True):
+    account_id: int = Field(primary_key=True, sa_type=BigInteger)
+    template_id: str = Field(primary_key=True, sa_type=Text)
+    pin_type: int = Field(primary_key=True, sa_type=Integer)
+    pin: int = Field(primary_key=True, sa_type=Integer)
+    position: int = Field(sa_type=Integer)
+    id: int = Field(sa_type=Integer)
+    name: str = Field(sa_type=Text)
+    alias: str = Field(sa_type=Text)
+    body: dict[str, Any] = Field(sa_type=JsonBody)
+
+
+class Event(_Table, table=True):
+    __table_args__ = _CLUSTERED
+
+    account_id: int = Field(primary_key=True, sa_type=BigInteger)
+    dash_id: int = Field(primary_key=True, sa_type=Integer)
+    device_id: int = Field(primary_key=True, sa_type=Integer)
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    code: str = Field(sa_type=Text)
+    severity: str = Field(sa_type=Text)
+    description: str = Field(sa_type=Text)
+    at: int = Field(sa_type=BigInteger)
+    resolved_at: int = Field(sa_type=BigInteger)
+
+
+class Answer(_Table, table=True):
+    """First answers to requests with an idempotency key."""
+
+    __table_args__ = (Index("answer_expires_at", "expires_at"),)
+
+    account_id: int = Field(primary_key=True, sa_type=BigInteger)
+    key: str = Field(primary_key=True, sa_type=Text)
+    digest: bytes = Field(sa_type=LargeBinary)
+    status: int = Field(sa_type=Integer)
+    body: bytes = Field(sa_type=LargeBinary)
+    expires_at: int = Field(sa_type=BigInteger)
 
 
 class AppliedSlab(_Table, table=True):

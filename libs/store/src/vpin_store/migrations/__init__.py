@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-HEAD = "0001"  # revision of the newest migration
+HEAD = "0002"  # revision of the newest migration
 FOLDER = Path(__file__).parent
 SNAPSHOT = FOLDER / "sqlite.sql"
 

@@ -1,5 +1,5 @@
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
-CREATE TABLE account ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL, app_name TEXT NOT NULL, name TEXT NOT NULL, password_hash TEXT NOT NULL, is_super_admin BOOLEAN NOT NULL, is_facebook_user BOOLEAN NOT NULL, energy BIGINT NOT NULL, created_at BIGINT NOT NULL, last_login_at BIGINT NOT NULL, last_login_ip TEXT NOT NULL, body TEXT NOT NULL, CONSTRAINT account_email_app_name UNIQUE (email, app_name) );
+CREATE TABLE account ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL, app_name TEXT NOT NULL, name TEXT NOT NULL, password_hash TEXT NOT NULL, is_super_admin BOOLEAN NOT NULL, is_facebook_user BOOLEAN NOT NULL, energy BIGINT NOT NULL, created_at BIGINT NOT NULL, last_login_at BIGINT NOT NULL, last_login_ip TEXT NOT NULL, body TEXT NOT NULL, time_zone TEXT DEFAULT '' NOT NULL, CONSTRAINT account_email_app_name UNIQUE (email, app_name) );
 CREATE TABLE dashboard ( account_id BIGINT NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL, is_active BOOLEAN NOT NULL, updated_at BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, id) );
 CREATE TABLE widget ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, "key" BIGINT NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, dash_id, "key") );
 CREATE TABLE device ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, id INTEGER NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, token TEXT NOT NULL, template_id TEXT NOT NULL, connect_time BIGINT NOT NULL, first_connect_time BIGINT NOT NULL, disconnect_time BIGINT NOT NULL, data_received_at BIGINT NOT NULL, last_logged_ip TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, dash_id, id) );
@@ -11,4 +11,9 @@ CREATE TABLE applied_slab ( shard INTEGER NOT NULL, sender BLOB NOT NULL, number
 CREATE TABLE shard_owner ( shard INTEGER NOT NULL, owner BLOB NOT NULL, PRIMARY KEY (shard) ) WITHOUT ROWID;
 CREATE TABLE notification_job ( "key" TEXT NOT NULL, shard INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY ("key") );
 CREATE INDEX notification_job_shard ON notification_job (shard);
-INSERT INTO alembic_version VALUES ('0001');
+CREATE TABLE template ( account_id BIGINT NOT NULL, id TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, id) );
+CREATE TABLE datastream ( account_id BIGINT NOT NULL, template_id TEXT NOT NULL, pin_type INTEGER NOT NULL, pin INTEGER NOT NULL, position INTEGER NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL, alias TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (account_id, template_id, pin_type, pin) );
+CREATE TABLE event ( account_id BIGINT NOT NULL, dash_id INTEGER NOT NULL, device_id INTEGER NOT NULL, id BIGINT NOT NULL, code TEXT NOT NULL, severity TEXT NOT NULL, description TEXT NOT NULL, at BIGINT NOT NULL, resolved_at BIGINT NOT NULL, PRIMARY KEY (account_id, dash_id, device_id, id) ) WITHOUT ROWID;
+CREATE TABLE answer ( account_id BIGINT NOT NULL, "key" TEXT NOT NULL, digest BLOB NOT NULL, status INTEGER NOT NULL, body BLOB NOT NULL, expires_at BIGINT NOT NULL, PRIMARY KEY (account_id, "key") );
+CREATE INDEX answer_expires_at ON answer (expires_at);
+INSERT INTO alembic_version VALUES ('0002');
