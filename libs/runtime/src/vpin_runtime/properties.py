@@ -1,4 +1,4 @@
-"""The old ``server.properties`` (and mail.properties) as a source of settings (spec 06, sections 3 and 4).
+"""The old ``server.properties`` (and mail, sms and gcm.properties) as a source of settings (spec 06, sections 3 and 4).
 
 Java properties syntax. Unknown names are never an error. An empty value means "not set".
 """
@@ -35,6 +35,14 @@ NAMES: dict[str, str] = {
     "mail.smtp.password": "smtp_password",
     "mail.smtp.starttls.enable": "smtp_starttls",
     "mail.from": "smtp_from",
+    "nexmo.api.url": "sms_url",
+    "nexmo.api.key": "sms_key",
+    "nexmo.api.secret": "sms_secret",
+    "gcm.server": "push_url",
+    "gcm.api.key": "push_key",
+    "notification.body": "offline_text",
+    "vendor.email": "vendor_email",
+    "allow.reading.widget.without.active.app": "reading_without_app",
 }
 """Old name to setting. ``listen.address`` gives the host of the three ports."""
 

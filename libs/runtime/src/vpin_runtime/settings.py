@@ -102,6 +102,25 @@ class Settings(BaseSettings):
     smtp_from: str = Field(default="vpin@localhost", description="sender of mails")
     smtp_starttls: bool | None = Field(default=None, description="STARTTLS: true, false, or empty: when offered")
 
+    sms_url: str = Field(default="https://rest.nexmo.com/sms/json", description="SMS gateway (Vonage's SMS API)")
+    sms_key: str = Field(default="", description="its API key; empty: SMS fail")
+    sms_secret: SecretStr = SecretStr("")
+    sms_from: str = Field(default="Blynk", description="sender of SMS")
+    push_credentials: Path | None = Field(
+        default=None, description="service account of Firebase (JSON file): push messages by FCM HTTP v1"
+    )
+    push_url: str = Field(
+        default="", description="push service; empty: FCM. With a key: a server of the old form, as gcm.server was"
+    )
+    push_key: SecretStr = Field(default=SecretStr(""), description="key of a push server of the old form")
+    offline_text: str = Field(
+        default="Your {DEVICE_NAME} went offline.", description="push message when a board goes offline"
+    )
+    vendor_email: str = Field(default="", description="{VENDOR_EMAIL} in mails of boards")
+    reading_without_app: bool = Field(
+        default=False, description="displays with a reading interval ask their boards though no app is there"
+    )
+
     log_level: str = "info"
     log_json: bool | None = Field(default=None, description="JSON lines; empty: when not a terminal")
 

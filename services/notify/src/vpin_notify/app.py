@@ -14,7 +14,9 @@ from vpin_runtime.settings import Settings
 from vpin_notify.courier import DELAYS, Courier
 from vpin_notify.mail import MailProvider
 from vpin_notify.providers import Provider
+from vpin_notify.push import PushProvider
 from vpin_notify.results import Results
+from vpin_notify.sms import SmsProvider
 
 PREFETCH = 100  # jobs that are delivered or wait for their provider here
 FINISH = 4.0  # seconds for what is being delivered when the service stops
@@ -38,8 +40,8 @@ class NotifyService:
         delays: tuple[float, ...] = DELAYS,
     ) -> None:
         self._bus = bus
-        self._providers = {"mail": MailProvider(settings)} if providers is None else dict(providers)
-        self._results = Results(bus)
+        self._results = Results(bus, settings.shards)
+        self._providers = dict(providers) if providers is not None else self._all(settings)
         self._courier = Courier(self._providers, self._results.tell, delays=delays)
         self._consumer: Consumer | None = None
         self._clock: asyncio.Task[None] | None = None
@@ -47,6 +49,11 @@ class NotifyService:
         self._dead = 0
         if providers is None and not settings.smtp_host:
             log.warning("notify.no_mail_server", advice="set VPIN_SMTP_HOST: until then mails fail")
+
+    def _all(self, settings: Settings) -> dict[str, Provider]:
+        """A provider for each channel. Tweets have none: their service is gone, so they fail at once."""
+        push = PushProvider(settings, self._results.forget_phone)
+        return {"mail": MailProvider(settings), "sms": SmsProvider(settings), "push": push}
 
     async def start(self) -> None:
         courier = self._courier

@@ -31,6 +31,9 @@ def core_config(settings: Settings) -> Config:
         hardware_idle_timeout=settings.hardware_idle_timeout,
         notification_interval=settings.notification_interval,
         initial_energy=settings.initial_energy,
+        offline_text=settings.offline_text,
+        vendor_email=settings.vendor_email,
+        reads_without_app=settings.reading_without_app,
     )
 
 
