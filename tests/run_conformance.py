@@ -168,12 +168,14 @@ def read_expected() -> dict[str, set[str]]:
     return expected
 
 
-def write_expected(expected: dict[str, set[str]]) -> None:
-    cases = sorted(set.union(*expected.values()))
+def add_expected(run: str, passed: set[str]) -> None:
+    """Write the list with these cases more."""
+    expected = read_expected()
+    expected[run] |= passed
     lines = [
         "# Conformance cases that pass, by run. The list only grows: `tests/run_conformance.py --update` adds to it."
     ]
-    for case in cases:
+    for case in sorted(set.union(*expected.values())):
         runs = [run for run in RUNS if case in expected[run]]
         lines.append(f"{'both' if len(runs) == len(RUNS) else runs[0]} {case}")
     EXPECTED.write_text("\n".join(lines) + "\n")
@@ -230,9 +232,7 @@ def main() -> int:
             passed += sum(outcome == "passed" for outcome in results.values())
             failed += len(lost)
             if options.update:
-                expected[run] |= {case for case, outcome in results.items() if outcome == "passed"}
-        if options.update:
-            write_expected(expected)
+                add_expected(run, {case for case, outcome in results.items() if outcome == "passed"})
     except (PartError, MissingPartError) as error:
         say(str(error))
         return 1

@@ -147,14 +147,18 @@ class Suite:
 
 
 def _together(calls: Iterable[Callable[[], None]]) -> None:
-    """Call all at the same time; the first error is raised when all have ended."""
+    """Call all at the same time; when all have ended, PartError with what failed."""
     calls = list(calls)
     if not calls:
         return
     with ThreadPoolExecutor(len(calls)) as pool:
         futures = [pool.submit(call) for call in calls]
-    for future in futures:
-        future.result()
+    ends = [future.exception() for future in futures]
+    failed = [end for end in ends if end is not None]
+    if others := [end for end in failed if not isinstance(end, PartError)]:
+        raise others[0]
+    if failed:
+        raise PartError("\n".join(map(str, failed)))
 
 
 def main() -> int:

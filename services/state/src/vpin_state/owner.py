@@ -16,10 +16,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from vpin_messages import jobs, slab
+from vpin_messages import entry, jobs, slab, tasks
+from vpin_messages.entry import EntryAnswer
 from vpin_messages.queues import NOTIFY, instance_queue, shard_queue
 from vpin_messages.slab import Down, Side, Up, down_entry, up_entry
-from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command
+from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_response
 from vpin_store import StoreUnavailable
 from vpin_store.rows import AppliedRow, Changes
 
@@ -28,11 +29,13 @@ from vpin_state.collect import collect
 from vpin_state.effects import Effects
 from vpin_state.load import build_account
 from vpin_state.outbox import Outbox
+from vpin_state.questions import Question, find_answer
 from vpin_state.reading import Reader
 from vpin_state.shard import Shard
 
 if TYPE_CHECKING:
     from vpin_bus import Bus, Outlet
+    from vpin_messages.tasks import Task
     from vpin_store import Store
     from vpin_store.rows import JobRow
 
@@ -86,12 +89,13 @@ class Owner:
 
     async def start(self) -> None:
         registry.load()
+        for number in self.shards:
+            self._uplink(number)
         self._flusher = self.spawn(self._flush_for_ever())
         self.spawn(self._tick_for_ever())
         self.spawn(self._publish_jobs_for_ever())
         self.spawn(self._emit_for_ever())
-        for number, shard in self.shards.items():
-            self._uplinks[number] = self.bus.outlet(shard_queue(number), lambda n: slab.head(self.sender, n))
+        for shard in self.shards.values():
             await shard.start()
 
     async def stop(self) -> None:
@@ -171,7 +175,59 @@ class Owner:
             for at, owner_account, action in fx.scheduled:
                 self._run_at(at, owner_account, action)
             fx.scheduled.clear()
+        if fx.questions:
+            assert fx.session is not None
+            for question, then in fx.questions:
+                self.spawn(self._ask(account, fx.session, fx.message_id, question, then))
+            fx.questions.clear()
+        if fx.told or fx.outcomes:
+            self._tell_connections(account, durable)
         return durable
+
+    def _tell_connections(self, account: Account, durable: bool) -> None:
+        """Answer clients that are not logged in; remember who waits for the outcome of a job."""
+        fx, shard = self._fx, self.shards[account.shard]
+        for connection, then in fx.outcomes:
+            shard.outcomes[connection.gateway, connection.number] = (account, then)
+        fx.outcomes.clear()
+        for connection, status in fx.told:
+            answer = entry.encode(EntryAnswer(frames=app_response(connection.message_id, status)))
+            self.outbox.reply(shard.gateway(connection.gateway), connection.number, answer, durable, Down.ENTRY)
+        fx.told.clear()
+
+    async def _ask(
+        self,
+        account: Account,
+        session: Session,
+        message_id: int,
+        question: Question,
+        then: Callable[[Effects, Any], None],
+    ) -> None:
+        """Find the answer, then go on with the message, unless its sender is gone."""
+        account.timers += 1
+        try:
+            found = await find_answer(question, self)
+        except Exception as fault:
+            if not isinstance(fault, StoreUnavailable):
+                log.exception("a question has no answer", question=type(question).__name__, account=account.id)
+            self.respond(session, message_id, Status.SERVER_ERROR)
+            self.outbox.deliver()
+            return
+        finally:
+            account.timers -= 1
+        if session.closing or self.accounts.get(account.id) is not account:
+            return
+        self.tell_time()
+        self._marks = account.marks
+        dispatch.proceed(self._fx, session, message_id, then, found)
+        self.settle(account)
+        self.outbox.deliver()
+
+    def hand_over(self, account_id: int, task: Task, connection: int = 0) -> Outlet:
+        """Give a task to the owner of an account; the outlet tells when the bus has it for sure."""
+        outlet = self._uplink(slab.shard_of(account_id, self.shard_count))
+        outlet.add(up_entry(Up.TASK, connection, tasks.encode(task), account=account_id))
+        return outlet
 
     def respond(self, session: Session, message_id: int, status: int) -> None:
         """Send a response that no handler is running for."""
@@ -183,6 +239,18 @@ class Owner:
         pack = HARDWARE_HEADER.pack if side == Side.HARDWARE else APP_HEADER.pack
         instance.outlet.add(down_entry(Down.FRAMES, number, pack(Command.RESPONSE, message_id, status)))
         instance.outlet.add(down_entry(Down.CLOSE, number))
+
+    def _uplink(self, shard: int) -> Outlet:
+        """The way to the owner of a shard, of this process or another."""
+        outlet = self._uplinks.get(shard)
+        if outlet is None:
+            outlet = self._uplinks[shard] = self.bus.outlet(shard_queue(shard), lambda n: slab.head(self.sender, n))
+        return outlet
+
+    def turn_down(self, instance: Instance, connection: int, message_id: int) -> None:
+        """Tell a client that is not logged in that its account is gone."""
+        answer = entry.encode(EntryAnswer(frames=app_response(message_id, Status.SERVER_ERROR)))
+        self.outbox.reply(instance, connection, answer, durable=False, kind=Down.ENTRY)
 
     def outlet(self, sender: bytes) -> Outlet:
         """The way to an instance, one for all shards of this process."""
@@ -300,7 +368,8 @@ class Owner:
     async def _tick_for_ever(self) -> None:
         tick = up_entry(Up.TICK)
         while True:
-            for outlet in self._uplinks.values():
+            for number in self.shards:
+                outlet = self._uplinks[number]
                 if not outlet.backlog:
                     outlet.add(tick)
             await asyncio.sleep(TICK_SECONDS)
