@@ -109,7 +109,7 @@ async def test_a_property_of_a_malformed_pin_is_refused_after_the_owners_checks(
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/", "/foo", "/w/d8", "/get", "/get/", "/get/v1/", "/get/v1/x", "/query", "/pin/v1", "/notify", "/extra/pin"],
+    ["", "/", "/foo", "/w/d8", "/get", "/get/", "/get/v1/", "/get/v1/x", "/query", "/pin/v1", "/qrs", "/extra/pin"],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 async def test_what_is_not_there_is_404_without_a_body(path: str, method: str) -> None:

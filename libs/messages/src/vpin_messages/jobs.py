@@ -5,6 +5,10 @@ from __future__ import annotations
 import msgspec
 
 
+LAST_ATTEMPT = 1_000_000
+"""As `attempt` of a new job: it is tried once, since what is in it is worth nothing after a failure was told."""
+
+
 class Answer(msgspec.Struct, array_like=True):
     """Who waits for the outcome of the first attempt: a session of a gateway, by a RESULT entry in its shard."""
 

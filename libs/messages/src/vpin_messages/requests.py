@@ -9,10 +9,16 @@ from __future__ import annotations
 import msgspec
 
 
+ACCOUNT = -1
+"""Device of a request that concerns the account as a whole (management API): its dash and credential are 0."""
+
+
 class PinRequest(msgspec.Struct, array_like=True):
     """One call of a pin API. The entry around it names account, dashboard, device and the token's credential."""
 
-    operation: str  # a name registered in the state service: "get", "update", "isHardwareConnected", "isAppConnected", …
+    operation: (
+        str  # a name registered in the state service: "get", "update", "isHardwareConnected", "isAppConnected", …
+    )
     pin_type: str = ""  # "v", "d" or "a"
     pin: int = -1
     values: list[str] = []  # parts of the value, or of the property's value

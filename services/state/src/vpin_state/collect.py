@@ -6,15 +6,18 @@ import msgspec
 from vpin_store.rows import (
     Changes,
     DashboardRow,
+    DatastreamRow,
     DeviceRow,
     JobRow,
     PropertyRow,
+    TemplateRow,
     TokenRow,
     ValueRow,
     WidgetRow,
 )
 
-from vpin_state.model import Account, Dirty, Pin
+from vpin_state.model import KIND_OF_NAME, Account, Dirty, Pin
+from vpin_state.templates import DATASTREAM_COLUMNS
 
 _json = msgspec.json.Encoder().encode
 _msgpack = msgspec.msgpack.Encoder().encode
@@ -33,6 +36,8 @@ def collect(account: Account, changes: Changes) -> None:
             )
     _collect_widgets(account, dirty, changes)
     _collect_devices(account, dirty, changes)
+    _collect_templates(account, dirty, changes)
+    changes.events += dirty.events
     for token, (kind, dash_id, device_id, expires_at, body) in dirty.tokens.items():
         changes.tokens.append(TokenRow(token, kind, account.id, dash_id, device_id, expires_at, body))
     changes.values += [_value_row(account.id, pin) for pin in dirty.pins if _is_alive(account, pin)]
@@ -51,6 +56,8 @@ def _collect_deletions(account: Account, dirty: Dirty, changes: Changes) -> None
     changes.deleted_devices += [(account.id, *key) for key in dirty.deleted_devices]
     changes.deleted_tokens += dirty.deleted_tokens
     changes.deleted_values += [(account.id, *key) for key in dirty.deleted_values]
+    changes.deleted_templates += [(account.id, template) for template in dirty.deleted_templates]
+    changes.deleted_datastreams += [(account.id, *key) for key in dirty.deleted_datastreams]
     changes.deleted_properties += [(account.id, *key) for key in dirty.deleted_properties]
 
 
@@ -90,6 +97,28 @@ def _collect_devices(account: Account, dirty: Dirty, changes: Changes) -> None:
                 _json(device.body),
             )
         )
+
+
+def _collect_templates(account: Account, dirty: Dirty, changes: Changes) -> None:
+    for template_id in dirty.templates:
+        if (template := account.templates.get(template_id)) is None:
+            continue
+        changes.templates.append(
+            TemplateRow(
+                account.id,
+                template.id,
+                template.position,
+                template.name,
+                template.created_at,
+                template.updated_at,
+                _json(template.body),
+            )
+        )
+        for position, stream in enumerate(template.streams):
+            rest = {key: value for key, value in stream.items() if key not in DATASTREAM_COLUMNS}
+            kind, number = KIND_OF_NAME[stream["pinType"]], stream["pin"]
+            columns = (position, stream["id"], stream["name"], stream["alias"])
+            changes.datastreams.append(DatastreamRow(account.id, template.id, kind, number, *columns, _json(rest)))
 
 
 def _value_row(account_id: int, pin: Pin) -> ValueRow:

@@ -35,11 +35,9 @@ _DOUBLE = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
 def of(device: Device) -> list[JsonObject] | None:
-    """The device's datastreams in list order; None: a device of the legacy generation.
-
-    A template attached to the device would come first (management API); so far only the dashboard can have the list.
-    """
-    return device.dash.settings.get("dataStreams")
+    """The device's datastreams in list order, those of its template first; None: a device of the legacy generation."""
+    template = device.dash.account.templates.get(device.template_id) if device.template_id else None
+    return device.dash.settings.get("dataStreams") if template is None else template.streams
 
 
 def of_target(dash: Dashboard, target: int) -> list[JsonObject] | None:

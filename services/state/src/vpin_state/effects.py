@@ -10,21 +10,32 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpin_messages.jobs import Job
 from vpin_messages.slab import Down, down_entry
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status
+
+from vpin_state.model import NO_PROJECT
 
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply
 
     from vpin_state.config import Config
     from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.questions import Question
     from vpin_state.session import Session
 
 _hardware = HARDWARE_HEADER.pack
 _app = APP_HEADER.pack
+
+
+class Connection(NamedTuple):
+    """A client that has no session yet and waits for the answer to `message_id`."""
+
+    gateway: bytes
+    number: int
+    message_id: int
 
 
 class Effects:
@@ -42,6 +53,9 @@ class Effects:
         self.jobs: list[Job] = []
         self.events: list[tuple[str, bytes]] = []
         self.scheduled: list[tuple[int, Account, Callable[[Effects], None]]] = []
+        self.questions: list[tuple[Question, Callable[[Effects, Any], None]]] = []
+        self.told: list[tuple[Connection, int]] = []
+        self.outcomes: list[tuple[Connection, Callable[[Effects, int], None]]] = []
 
     def begin(self, session: Session | None, message_id: int) -> None:
         """Start collecting for one message."""
@@ -79,6 +93,8 @@ class Effects:
         self, dash: Dashboard, command: int, message_id: int, body: bytes, *, but: Session | None = None
     ) -> None:
         """Send to every app session that hears of the dashboard, shared ones included, but not to `but`."""
+        if dash.id == NO_PROJECT:
+            return
         for app in dash.account.apps:
             if app is not but and app.hears(dash):
                 self.send(app, command, message_id, body)
@@ -132,6 +148,18 @@ class Effects:
     def schedule(self, at: int, account: Account, action: Callable[[Effects], None]) -> None:
         """Run `action` at `at` (ms since 1970) on the owner, as a handler of its own."""
         self.scheduled.append((at, account, action))
+
+    def ask(self, question: Question, then: Callable[[Effects, Any], None]) -> None:
+        """Go on with `then` once something outside the account is known: what it raises and answers counts for the message."""
+        self.questions.append((question, then))
+
+    def tell(self, connection: Connection, status: int) -> None:
+        """Answer a client that is not logged in."""
+        self.told.append((connection, status))
+
+    def when_delivered(self, connection: Connection, then: Callable[[Effects, int], None]) -> None:
+        """Go on with `then` (given a status) when the outcome of the job is known whose `answer` names the connection."""
+        self.outcomes.append((connection, then))
 
     def after_commit(self) -> None:
         """Release what this handler sends only after the commit, whatever it changed (e.g. an HTTP write of a value)."""

@@ -8,6 +8,7 @@ import msgspec
 from vpin_store.rows import AccountRows
 
 from vpin_state.model import Account, Dashboard, Device, Widget
+from vpin_state.templates import NAME_OF_KIND, Template
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
 _lines = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -16,6 +17,14 @@ _lines = msgspec.msgpack.Decoder(list[bytes]).decode
 def build_account(rows: AccountRows, shard: int) -> Account:
     """The account that the rows describe; nothing is dirty, nobody is online."""
     account = Account(rows.account, _json(rows.account.body or b"{}"), shard)
+    for row in rows.templates:
+        template = Template(account, row.id, row.name, _json(row.body), row.position)
+        template.created_at, template.updated_at = row.created_at, row.updated_at
+        account.templates[row.id] = template
+    for row in rows.datastreams:
+        if (template := account.templates.get(row.template_id)) is not None:
+            columns = {"id": row.id, "pin": row.pin, "pinType": NAME_OF_KIND[row.pin_type]}
+            template.streams.append(columns | {"name": row.name, "alias": row.alias} | _json(row.body))
     for row in rows.dashboards:
         dash = Dashboard(account, row.id, _json(row.body), row.position)
         dash.active = row.is_active

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vpin_protocol import Status, parse_int32, parse_int64
 
 from vpin_state.errors import Refused
-from vpin_state.model import FIRST_SELECTOR, FIRST_TAG
+from vpin_state.model import FIRST_SELECTOR, FIRST_TAG, NO_PROJECT
 from vpin_state.session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def dash_of(whose: Account | Session, dash_id: int) -> Dashboard:
     account = whose.account if isinstance(whose, Session) else whose
     if isinstance(whose, Session) and whose.shared and (whose.dash is None or whose.dash.id != dash_id):
         raise Refused(Status.NOT_ALLOWED)
-    found = account.dashboards.get(dash_id)
+    found = account.dashboards.get(dash_id) if dash_id != NO_PROJECT else None
     if found is None or (isinstance(whose, Session) and whose.shared and found is not whose.dash):
         raise Refused(Status.ILLEGAL_COMMAND)
     return found

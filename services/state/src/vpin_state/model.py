@@ -10,12 +10,16 @@ Whatever must be stored is marked dirty by the methods here; :mod:`vpin_state.co
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from vpin_store.rows import AccountRow
 
 if TYPE_CHECKING:
+    from vpin_store.rows import EventRow
+
     from vpin_state.session import Session
+    from vpin_state.templates import Template
 
 JsonObject = dict[str, Any]
 
@@ -23,6 +27,8 @@ VIRTUAL, DIGITAL, ANALOG = ord("v"), ord("d"), ord("a")
 KINDS = {ord("v"): VIRTUAL, ord("V"): VIRTUAL, ord("d"): DIGITAL, ord("D"): DIGITAL, ord("a"): ANALOG, ord("A"): ANALOG}
 KIND_OF_NAME = {"VIRTUAL": VIRTUAL, "DIGITAL": DIGITAL, "ANALOG": ANALOG}
 
+NO_PROJECT = -(1 << 31)
+"""Id of the dashboard that holds an account's devices without a project: no app sees it."""
 FIRST_TAG = 100_000
 FIRST_SELECTOR = 200_000
 DEFAULT_BODY_LIMIT = 250
@@ -36,15 +42,19 @@ class Dirty:
         "account",
         "dashboards",
         "deleted_dashboards",
+        "deleted_datastreams",
         "deleted_devices",
         "deleted_properties",
+        "deleted_templates",
         "deleted_tokens",
         "deleted_values",
         "deleted_widgets",
         "devices",
+        "events",
         "jobs",
         "pins",
         "properties",
+        "templates",
         "tokens",
         "widgets",
     )
@@ -57,6 +67,10 @@ class Dirty:
         self.tokens: dict[str, tuple[str, int, int, int, bytes]] = {}  # token -> kind, dash, device, expires_at, body
         self.pins: list[Pin] = []
         self.properties: set[tuple[int, int, int, int, str]] = set()  # dash, target, kind, number, name
+        self.templates: set[str] = set()  # with all their datastreams
+        self.events: list[EventRow] = []
+        self.deleted_templates: list[str] = []
+        self.deleted_datastreams: list[tuple[str, int, int]] = []  # template, kind, number
         self.deleted_dashboards: list[int] = []
         self.deleted_widgets: list[tuple[int, int]] = []
         self.deleted_devices: list[tuple[int, int]] = []
@@ -76,14 +90,17 @@ class Account:
         "dirty",
         "id",
         "idle_since",
+        "last_event",
         "listed",
         "mails",
         "marks",
         "on_dirty",
+        "resets",
         "reshaped",
         "routes",
         "row",
         "shard",
+        "templates",
         "timers",
     )
 
@@ -93,6 +110,8 @@ class Account:
         self.body = body
         self.shard = shard
         self.dashboards: dict[int, Dashboard] = {}
+        self.templates: dict[str, Template] = {}
+        self.last_event = 0  # id of the newest event of this process
         self.apps: list[Session] = []  # logged-in app sessions, shared ones included
         self.routes: dict[bytes, tuple[Pin, Device]] = {}  # b"1-0\0vw\0001" of app writes on the fast way
         self.dirty = Dirty()
@@ -103,6 +122,12 @@ class Account:
         self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
         self.mails = (0, 0)  # day, mails sent by its boards on that day
+        self.resets: dict[str, int] = {}  # tokens that let somebody set the password anew -> until when (ms)
+
+    @property
+    def projects(self) -> list[Dashboard]:
+        """The dashboards that apps see."""
+        return [dash for dash in self.dashboards.values() if dash.id != NO_PROJECT]
 
     def mark(self) -> Dirty:
         """The dirty marks, for writing a change that has to be committed before it is acknowledged."""
@@ -131,6 +156,24 @@ class Account:
     def changed(self) -> None:
         """`body` was changed."""
         self.mark().account = True
+
+    def set_token(self, token: str, kind: str, dash_id: int = 0, device_id: int = 0, *, body: bytes = b"") -> None:
+        """Store a token that is none of a device's."""
+        self.mark().tokens[token] = (kind, dash_id, device_id, 0, body)
+
+    def drop_token(self, token: str) -> None:
+        dirty = self.mark()
+        dirty.tokens.pop(token, None)
+        dirty.deleted_tokens.append(token)
+
+    def set_reset(self, token: str, expires_at: int) -> None:
+        """Whoever has the token may set the password anew until `expires_at` (ms)."""
+        self.resets[token] = expires_at
+        self.mark().tokens[token] = ("reset", 0, 0, expires_at, b"")
+
+    def drop_reset(self, token: str) -> None:
+        del self.resets[token]
+        self.drop_token(token)
 
 
 class Dashboard:
@@ -313,7 +356,7 @@ class Bank:
     not in there takes the slow way, which fills it where the rules allow.
     """
 
-    __slots__ = ("dash", "fast", "pins", "properties", "routes", "target")
+    __slots__ = ("dash", "fast", "live", "pins", "properties", "routes", "target")
 
     def __init__(self, dash: Dashboard, target: int) -> None:
         self.dash = dash
@@ -322,6 +365,7 @@ class Bank:
         self.properties: dict[tuple[int, int, str], bytes] = {}  # (kind, number, name)
         self.routes: dict[tuple[int, int], Route] = {}
         self.fast: dict[bytes, Pin] = {}
+        self.live: dict[tuple[int, int], deque[tuple[int, float]]] | None = None  # of graphs: (ms, number), oldest first
 
     def pin(self, kind: int, number: int) -> Pin:
         """The pin, made when it is new."""
@@ -401,10 +445,13 @@ class Route:
     widget behind a selector or in a tile template whose writes the store keeps as a list, or "" (spec 03, 12).
     """
 
-    __slots__ = ("fast", "listed", "pins", "widgets")
+    __slots__ = ("fast", "listed", "live", "pins", "widgets")
 
-    def __init__(self, pins: list[Pin], widgets: list[Widget], fast: bool, listed: str = "") -> None:
+    def __init__(
+        self, pins: list[Pin], widgets: list[Widget], fast: bool, listed: str = "", *, live: bool = False
+    ) -> None:
         self.pins = pins
         self.widgets = widgets
         self.listed = listed
+        self.live = live  # a graph shows the last numbers that boards wrote
         self.fast = fast  # exactly one pin, nothing but the value to set, nobody else to run

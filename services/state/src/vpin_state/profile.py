@@ -17,7 +17,7 @@ _NOT_LISTED = frozenset(("address", "firstConnectTime", "lastLoggedIP", "deviceO
 
 def profile_json(account: Account) -> JsonObject:
     """The whole Profile, for its owner."""
-    dashboards = [dashboard_json(dash) for dash in account.dashboards.values()]
+    dashboards = [dashboard_json(dash) for dash in account.projects]
     return trimmed({"dashBoards": dashboards, **account.body, "pinsStorage": pins_storage(account)})
 
 
@@ -83,7 +83,7 @@ def device_list_json(dash: Dashboard, view: View = View.FULL) -> list[JsonObject
 def pins_storage(account: Account) -> JsonObject:
     """Values and properties of pins with no widget, by storage key (spec 03, 12)."""
     storage: JsonObject = {}
-    for dash in account.dashboards.values():
+    for dash in account.projects:
         shown = taken(dash)
         for bank in dash.banks.values():
             for pin in bank.pins.values():

@@ -8,15 +8,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vpin_protocol import Command
 
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply, PinRequest
 
-    from vpin_state.effects import Effects, Handler
-    from vpin_state.model import Device
+    from vpin_state.effects import Connection, Effects, Handler
+    from vpin_state.model import Account, Device
+
+    AccountOperation = Callable[[Effects, Account, dict[str, Any]], PinReply]
+    TaskHandler = Callable[[Effects, Account, Connection, list[bytes]], None]
 
 HARDWARE, APP = "hardware", "app"
 
@@ -26,6 +29,10 @@ shared: set[int] = set()
 """App commands that a shared session may use (spec 02, 10)."""
 operations: dict[str, Callable[[Effects, Device, PinRequest], PinReply]] = {}
 """Operations of the pin APIs by name."""
+account_operations: dict[str, AccountOperation] = {}
+"""Operations of the management API by name."""
+tasks: dict[str, TaskHandler] = {}
+"""What other processes hand over to the owner of an account, by name (:mod:`vpin_messages.tasks`)."""
 
 
 def handles(command: Command, side: str, *, also_shared: bool = False) -> Callable[[Handler], Handler]:
@@ -52,6 +59,26 @@ def operation(
         function: Callable[[Effects, Device, PinRequest], PinReply],
     ) -> Callable[[Effects, Device, PinRequest], PinReply]:
         operations[name] = function
+        return function
+
+    return register
+
+
+def account_operation(name: str) -> Callable[[AccountOperation], AccountOperation]:
+    """Register the decorated function for an operation of the management API: ``(fx, account, arguments)``."""
+
+    def register(function: AccountOperation) -> AccountOperation:
+        account_operations[name] = function
+        return function
+
+    return register
+
+
+def task(name: str) -> Callable[[TaskHandler], TaskHandler]:
+    """Register the decorated function for a task: ``(fx, account, connection, fields)``."""
+
+    def register(function: TaskHandler) -> TaskHandler:
+        tasks[name] = function
         return function
 
     return register

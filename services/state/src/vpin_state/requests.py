@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 from vpin_messages import requests
 from vpin_messages.requests import PinReply
@@ -11,7 +12,7 @@ from vpin_messages.slab import credential
 from vpin_protocol import BodyError
 
 from vpin_state import registry
-from vpin_state.errors import Refused
+from vpin_state.errors import Declined, Refused
 
 if TYPE_CHECKING:
     from vpin_state.model import Account
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from vpin_state.session import Instance
 
 log = structlog.get_logger()
+
+_arguments = msgspec.json.Decoder(dict[str, Any]).decode
+_json = msgspec.json.Encoder().encode
 
 INVALID_TOKEN = PinReply(400, b"Invalid token.")
 
@@ -34,6 +38,9 @@ def answer_request(
     payload: bytes,
 ) -> None:
     """Run one operation; a reply to a change waits for its commit."""
+    if device_id == requests.ACCOUNT:
+        _answer_account(owner, instance, account, number, payload)
+        return
     dash = account.dashboards.get(dash_id) if account else None
     device = dash.devices.get(device_id) if dash else None
     if account is None or device is None or not device.token or credential(device.token) != mark:
@@ -49,5 +56,26 @@ def answer_request(
     except Exception:
         log.exception("operation failed", operation=request.operation, account=account.id)
         reply = PinReply(500, b"Internal error.")
+    durable = owner.settle(account)
+    owner.outbox.reply(instance, number, requests.encode(reply), durable)
+
+
+def _answer_account(owner: Owner, instance: Instance, account: Account | None, number: int, payload: bytes) -> None:
+    """Run one operation of the management API."""
+    request = requests.decode_request(payload)
+    operation = registry.account_operations.get(request.operation)
+    if account is None or operation is None:
+        owner.outbox.reply(instance, number, requests.encode(PinReply(404)), durable=False)
+        return
+    fx = owner.begin(account)
+    try:
+        reply = operation(fx, account, _arguments(request.payload))
+    except Declined as declined:
+        reply = PinReply(declined.status, _json({"detail": declined.detail, "loc": declined.loc}))
+    except (Refused, BodyError):
+        reply = PinReply(422, _json({"detail": "The value does not fit.", "loc": ""}))
+    except Exception:
+        log.exception("operation failed", operation=request.operation, account=account.id)
+        reply = PinReply(500)
     durable = owner.settle(account)
     owner.outbox.reply(instance, number, requests.encode(reply), durable)

@@ -9,7 +9,7 @@ from vpin_protocol import Command, Status, split_first
 from vpin_state import lookup, settling
 from vpin_state.errors import Refused
 from vpin_state.json_rules import read_dashboard, read_settings
-from vpin_state.model import Dashboard, Device
+from vpin_state.model import NO_PROJECT, Dashboard, Device
 from vpin_state.places import absorb, clear_pins, pin_of, places, reach, strip_values
 from vpin_state.registry import APP, handles
 from vpin_state.values import SYNC_ID, app_sync, pin_modes
@@ -43,9 +43,9 @@ def create(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     bare = word == b"no_token"
     settings, widgets, devices = read_dashboard(rest if bare else body, fx.config.profile_size_max)
     account = session.account
-    if len(account.dashboards) >= fx.config.dashboards_max:
+    if len(account.projects) >= fx.config.dashboards_max:
         raise Refused(Status.QUOTA_LIMIT)
-    if settings["id"] in account.dashboards:
+    if settings["id"] in account.dashboards or settings["id"] == NO_PROJECT:
         raise Refused(Status.NOT_ALLOWED)
     if settings["parentId"] == _ORDINARY:
         settling.pay(account, settling.price_of(widgets))

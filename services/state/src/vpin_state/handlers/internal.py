@@ -11,6 +11,8 @@ from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget
 from vpin_state.handlers.presence import idle_seconds
 from vpin_state.registry import HARDWARE, handles
+from vpin_state.templates import attach_itself
+from vpin_state.values import SYNC_ID, device_sync_on_connect
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -70,7 +72,11 @@ def _take_info(fx: Effects, session: Session, device: Device, fields: list[bytes
     device.dash.updated_at = fx.now
     if heartbeat > 0 and fx.config.hardware_idle_timeout:
         fx.idle(session, idle_seconds(heartbeat))
+    attached = attach_itself(device, info.get("templateId", ""))
     fx.reply(Status.OK)
+    if attached and fx.config.resend_on_connect:
+        for body in device_sync_on_connect(device):
+            fx.send(session, Command.HARDWARE, SYNC_ID, body)
 
 
 def _number(text: str | None, *, missing: int, broken: int) -> int:
