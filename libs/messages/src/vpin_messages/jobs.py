@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-
 LAST_ATTEMPT = 1_000_000
 """As `attempt` of a new job: it is tried once, since what is in it is worth nothing after a failure was told."""
 

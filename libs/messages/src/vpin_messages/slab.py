@@ -56,7 +56,7 @@ class Up(IntEnum):
     REQUEST = 7  # payload: msgpack of vpin_messages.requests.PinRequest; session = number that the reply repeats
     RESULT = 8  # payload: status u16, message id u16: outcome of a notification job, for that session of `gateway` (16 bytes, in front)
     BYE = 9  # the sender stops in order: drop its sessions now
-    TASK = 10  # payload: msgpack of vpin_messages.tasks.Task: work for the account's owner; session = the connection that waits, or 0
+    TASK = 10  # payload: msgpack of vpin_messages.tasks.Task for the account's owner; session = the connection that waits, or 0
 
 
 class Down(IntEnum):

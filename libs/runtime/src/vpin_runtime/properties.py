@@ -29,6 +29,8 @@ NAMES: dict[str, str] = {
     "admin.email": "admin_email",
     "admin.pass": "admin_password",
     "server.host": "server_host",
+    "restore.host": "restore_host",
+    "product.name": "product_name",
     "mail.smtp.host": "smtp_host",
     "mail.smtp.port": "smtp_port",
     "mail.smtp.username": "smtp_username",

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     )
     tls_key: Path | None = Field(default=None, description="PEM key of the certificate")
     server_host: str = Field(default="", description="name of this server towards clients (get-server, links in mails)")
+    restore_host: str = Field(
+        default="", description="host[:port] in links to a new password; empty: server_host and the port of http"
+    )
+    product_name: str = Field(default="Blynk", description="what mails and push messages call the product")
 
     admin_email: str = Field(default="admin@vpin.local", description="first administrator, made when there is none")
     admin_password: SecretStr = Field(

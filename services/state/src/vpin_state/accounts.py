@@ -1,13 +1,18 @@
-"""What an app may ask before it is logged in: register, log-in, log-in to a shared dashboard, get-server (spec 02, 3)."""
+"""What an app may ask before it is logged in: register, log-in, log-in to a shared dashboard, get-server (spec 02, 3).
+
+The reset of a password is in :mod:`vpin_state.resets`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import re
+import secrets
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_messages.slab import Side
@@ -15,37 +20,46 @@ from vpin_protocol import Command, Status, app_frame, app_response, split_all, s
 from vpin_store.passwords import VerifiedCache, hash_password, verify_password
 from vpin_store.rows import AccountRow
 
-from vpin_state import metrics
+from vpin_state import mails, metrics
+from vpin_state.addresses import is_email
+from vpin_state.load import build_account
+from vpin_state.resets import HandOver, Resets
+from vpin_state.seeding import seed_of
 
 if TYPE_CHECKING:
+    from vpin_messages.jobs import Job
     from vpin_store import Store
 
     from vpin_state.settings import EntrySettings
 
 DEFAULT_APP = "Blynk"
 APP_NAME_MAX = 100
-EMAIL_MAX = 255
 FAILURES_MAX = 10
 FAILURE_SECONDS = 60.0
 FAILURES_KEPT = 10_000
 HOUR = 3600.0
 
-_email = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
-
 
 class AppEntry:
     """Answers the requests of apps, one at a time per connection."""
 
-    def __init__(self, store: Store, settings: EntrySettings) -> None:
+    def __init__(self, store: Store, settings: EntrySettings, hand_over: HandOver, post: Callable[[Job], None]) -> None:
+        """`post` sends a notification that nobody waits for."""
         self._store = store
         self._settings = settings
+        self._post = post
+        self._resets = Resets(store, settings, hand_over)
         self._verified = VerifiedCache(time.monotonic)
         self._failures = Failures()
         self._registrations: deque[float] = deque()
 
-    async def answer(self, request: EntryRequest) -> EntryAnswer:
-        """The answer to one request; StoreUnavailable when the database is away."""
+    async def answer(self, request: EntryRequest, gateway: bytes) -> EntryAnswer | None:
+        """The answer to one request; None: an owner answers. StoreUnavailable when the database is away."""
+        if request.side == Side.WEB and request.command in (Command.SHARE_LOGIN, Command.RESET_PASSWORD):
+            return EntryAnswer(close=True)
         match request.command:
+            case Command.RESET_PASSWORD:
+                return await self._resets.answer(request, gateway)
             case Command.REGISTER:
                 return await self._register(request)
             case Command.LOGIN | Command.HARDWARE_LOGIN:
@@ -74,8 +88,9 @@ class AppEntry:
             return _status(request, Status.ALREADY_REGISTERED)
         password_hash = await asyncio.to_thread(hash_password, app_hash)
         now = time.time_ns() // 1_000_000
+        body = await self._first_body(app_name)
         row = AccountRow(
-            0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", b"{}"
+            0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", body
         )
         account_id = await self._store.create_account(row)
         if account_id is None:
@@ -83,7 +98,18 @@ class AppEntry:
         self._registrations.append(time.monotonic())
         self._verified.remember(password_hash, app_hash)
         metrics.logins.labels("registered").inc()
+        if app_name == DEFAULT_APP and self._settings.sends_mail:
+            self._post(msgspec.structs.replace(mails.welcome(email, self._settings.product_name), account=account_id))
         return EntryAnswer(frames=app_response(request.message_id, Status.OK), registered=True)
+
+    async def _first_body(self, app_name: str) -> bytes:
+        """What a new account's profile begins with: for users of an exported app a seed of its first project."""
+        row = (await self._store.find_tokens([app_name])).get(app_name) if app_name != DEFAULT_APP else None
+        rows = (await self._store.load_accounts([row.account_id])).get(row.account_id) if row else None
+        if row is None or row.kind != "app" or rows is None:
+            return b"{}"
+        seed = seed_of(build_account(rows, 0), app_name, lambda: secrets.token_urlsafe(24))
+        return msgspec.json.encode({"seed": seed}) if seed else b"{}"
 
     def _may_register(self) -> bool:
         now = time.monotonic()
@@ -129,13 +155,16 @@ class AppEntry:
         self._failures.add(email, address, time.monotonic())
 
     async def _share_log_in(self, request: EntryRequest) -> EntryAnswer:
-        """`ownerEmail·token[·os·version[·uid]]`: a grant; the owner checks that it is shared now. Else 2, 6."""
+        """`ownerEmail·token[·os·version[·uid]]`: a grant. Else 2; 6 for a wrong token or owner, and while it is not shared."""
         fields = [field.decode(errors="replace") for field in split_all(request.body)]
         if len(fields) < 2:
             return _status(request, Status.ILLEGAL_COMMAND)
         row = (await self._store.find_tokens([fields[1]])).get(fields[1])
         account = await self._store.get_account(row.account_id) if row and row.kind == "share" else None
         if row is None or account is None or account.email != fields[0].strip().lower():
+            return _status(request, Status.NOT_ALLOWED)
+        dash = await self._store.get_dashboard(row.account_id, row.dash_id)
+        if dash is None or not _settings(dash.body).get("isShared"):
             return _status(request, Status.NOT_ALLOWED)
         os, version, uid = (*fields[2:5], "", "", "")[:3]
         opening = Opening(request.message_id, request.command, request.address, os, version, uid, shared=True)
@@ -180,9 +209,7 @@ class Failures:
         return len(times)
 
 
-def is_email(text: str) -> bool:
-    """Whether an address may register (spec 02, 3.1): one @, no ?, at most 255 characters, a domain."""
-    return len(text) <= EMAIL_MAX and _email.fullmatch(text) is not None
+_settings = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def _status(request: EntryRequest, status: int, *, close: bool = False) -> EntryAnswer:

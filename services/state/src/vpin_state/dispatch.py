@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from vpin_protocol import BodyError, Status
 
 from vpin_state import registry
+from vpin_state.effects import Connection
 from vpin_state.errors import Refused
 
 if TYPE_CHECKING:
+    from vpin_messages.tasks import Task
+
     from vpin_state.effects import Effects
+    from vpin_state.model import Account
     from vpin_state.session import Session
 
 log = structlog.get_logger()
@@ -38,3 +43,30 @@ def handle(fx: Effects, session: Session, command: int, message_id: int, body: b
     except Exception:
         log.exception("handler failed", command=command, side=int(session.side), account=session.account.id)
         fx.reply(Status.SERVER_ERROR)
+
+
+def proceed(fx: Effects, session: Session, message_id: int, then: Callable[[Effects, Any], None], found: Any) -> None:
+    """Go on with a message whose handler has asked for something; the same rules."""
+    fx.begin(session, message_id)
+    try:
+        then(fx, found)
+    except Refused as refusal:
+        fx.reply(refusal.status)
+    except Exception:
+        log.exception("handler failed after a question", account=session.account.id)
+        fx.reply(Status.SERVER_ERROR)
+
+
+def perform(fx: Effects, account: Account, number: int, task: Task) -> None:
+    """Run a task; the connection that waits for it (`number` 0: none) is told a refusal."""
+    fx.begin(None, 0)
+    connection = Connection(task.gateway, number, task.message_id)
+    try:
+        registry.tasks[task.name](fx, account, connection, task.fields)
+    except Refused as refusal:
+        if number:
+            fx.tell(connection, refusal.status)
+    except Exception:
+        log.exception("task failed", task=task.name, account=account.id)
+        if number:
+            fx.tell(connection, Status.SERVER_ERROR)

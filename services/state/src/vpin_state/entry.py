@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from vpin_bus import Delivery
-from vpin_messages import entry, slab
+from vpin_messages import entry, jobs, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening, Provision
-from vpin_messages.queues import ENTRY
+from vpin_messages.queues import ENTRY, NOTIFY
 from vpin_messages.slab import Down, Side, down_entry
 from vpin_protocol import Status, app_response, hardware_response
 from vpin_store import StoreUnavailable
@@ -27,6 +27,7 @@ from vpin_state.accounts import AppEntry
 
 if TYPE_CHECKING:
     from vpin_bus import Bus, Consumer, Outlet
+    from vpin_messages.jobs import Job
     from vpin_store import Store
     from vpin_store.rows import TokenRow
 
@@ -48,7 +49,7 @@ class Entry:
         self._bus = bus
         self._store = store
         self._owner = owner
-        self._apps = AppEntry(store, settings)
+        self._apps = AppEntry(store, settings, owner.hand_over, self._post)
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._boards: list[tuple[Outlet, EntryRequest]] = []  # wait for the next look-up
@@ -77,7 +78,7 @@ class Entry:
                 if request.side == Side.HARDWARE:
                     self._boards.append((outlet, request))
                 else:
-                    waits.append(self._app(outlet, request))
+                    waits.append(self._app(outlet, request, batch.gateway))
         if self._boards:
             waits.append(self._all_boards())
         await asyncio.gather(*waits)
@@ -102,15 +103,22 @@ class Entry:
             for (outlet, request), token in zip(boards, tokens, strict=True):
                 _send(outlet, request, _board_answer(request, token, found.get(token)))
 
-    async def _app(self, outlet: Outlet, request: EntryRequest) -> None:
+    def _post(self, job: Job) -> None:
+        """Publish a notification that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(self._bus.publish(NOTIFY, jobs.encode(job)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _app(self, outlet: Outlet, request: EntryRequest, gateway: bytes) -> None:
         try:
-            answer = await self._apps.answer(request)
+            answer = await self._apps.answer(request, gateway)
         except StoreUnavailable:
             answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
         except Exception:
             log.exception("entry failed", command=request.command)
             answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
-        _send(outlet, request, answer)
+        if answer is not None:
+            _send(outlet, request, answer)
 
 
 def batches(body: bytes) -> Iterator[EntryBatch]:

@@ -25,6 +25,7 @@ def build_account(rows: AccountRows, shard: int) -> Account:
         if (template := account.templates.get(row.template_id)) is not None:
             columns = {"id": row.id, "pin": row.pin, "pinType": NAME_OF_KIND[row.pin_type]}
             template.streams.append(columns | {"name": row.name, "alias": row.alias} | _json(row.body))
+    account.resets = {row.token: row.expires_at for row in rows.tokens if row.kind == "reset"}
     for row in rows.dashboards:
         dash = Dashboard(account, row.id, _json(row.body), row.position)
         dash.active = row.is_active

@@ -365,7 +365,9 @@ class Bank:
         self.properties: dict[tuple[int, int, str], bytes] = {}  # (kind, number, name)
         self.routes: dict[tuple[int, int], Route] = {}
         self.fast: dict[bytes, Pin] = {}
-        self.live: dict[tuple[int, int], deque[tuple[int, float]]] | None = None  # of graphs: (ms, number), oldest first
+        self.live: dict[tuple[int, int], deque[tuple[int, float]]] | None = (
+            None  # of graphs: (ms, number), oldest first
+        )
 
     def pin(self, kind: int, number: int) -> Pin:
         """The pin, made when it is new."""

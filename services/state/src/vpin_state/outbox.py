@@ -58,9 +58,9 @@ class Outbox:
                     self._put_entry(session, entry)
             fx.entries.clear()
 
-    def reply(self, instance: Instance, request: int, payload: bytes, durable: bool) -> None:
-        """Answer a request of the API."""
-        entry = down_entry(Down.REPLY, request, payload)
+    def reply(self, instance: Instance, request: int, payload: bytes, durable: bool, kind: Down = Down.REPLY) -> None:
+        """Answer a request of the API, or with ENTRY a connection that is not logged in."""
+        entry = down_entry(kind, request, payload)
         if durable:
             self._replies.append((self.next_commit, instance, entry))
             self.waited = True

@@ -31,6 +31,7 @@ from vpin_state.load import build_account
 from vpin_state.outbox import Outbox
 from vpin_state.questions import Question, find_answer
 from vpin_state.reading import Reader
+from vpin_state.seeding import plant
 from vpin_state.shard import Shard
 
 if TYPE_CHECKING:
@@ -276,11 +277,19 @@ class Owner:
             rows = found.get(account_id)
             account = build_account(rows, shard) if rows else None
             if account is not None:
+                if plant(account, self.tell_time()):
+                    await self._commit_seed(account)
                 account.on_dirty = self._dirty
                 account.reshaped = self._reshaped
                 self._reshaped.add(account)
             self.accounts[account_id] = account
         metrics.accounts.set(len(self.accounts))
+
+    async def _commit_seed(self, account: Account) -> None:
+        """What a seed has become is committed before anybody sees it: its tokens have to let boards in at once."""
+        changes = Changes(owner=self.sender, shards=[account.shard])
+        collect(account, changes)
+        await self.store.commit(changes)
 
     async def patiently(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do it, again and again while the database is away."""

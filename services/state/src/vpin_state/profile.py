@@ -116,4 +116,9 @@ def _without(found: JsonObject, keys: frozenset[str]) -> JsonObject:
 
 def compressed(found: JsonObject) -> bytes:
     """The JSON in zlib's format, as commands 24, 58 and 63 carry it."""
-    return zlib.compress(encode(found), 1)
+    return compressed_json(encode(found))
+
+
+def compressed_json(text: bytes) -> bytes:
+    """The same for JSON that is text already."""
+    return zlib.compress(text, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vpin_state import datastreams
 from vpin_state.kinds import KINDS, LISTS
-from vpin_state.model import FIRST_SELECTOR, Route
+from vpin_state.model import FIRST_SELECTOR, KIND_OF_NAME, Route
 from vpin_state.places import concerns, matches, members, places_for
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _compile(bank: Bank, kind: int, number: int) -> Route:
         and datastreams.of_target(dash, bank.target) is None
         and number not in watched_numbers(dash)
     )
-    return Route(list(pins) or [own], widgets, fast, listed)
+    return Route(list(pins) or [own], widgets, fast, listed, live=(kind, number) in live_pins(dash))
 
 
 def _list_type(bank: Bank, kind: int, number: int) -> str:
@@ -73,6 +73,26 @@ def all_widgets(dash: Dashboard) -> Iterator[JsonObject]:
         yield widget.json
         for template in widget.json.get("templates", ()):
             yield from template.get("widgets", ())
+
+
+def live_pins(dash: Dashboard) -> set[tuple[int, int]]:
+    """(kind, number) of the pins of graphs that offer LIVE; of several graphs of a pin the first decides (spec 05, 3.3)."""
+    decided: dict[tuple[int, int], bool] = {}
+    for json in all_widgets(dash):
+        if json["type"] == "ENHANCED_GRAPH":
+            offered = "LIVE" in json.get("selectedPeriods", ())
+            for stream in json.get("dataStreams", ()):
+                if (key := pin_key(stream)) is not None:
+                    decided.setdefault(key, offered)
+    return {key for key, offered in decided.items() if offered}
+
+
+def pin_key(stream: JsonObject | None) -> tuple[int, int] | None:
+    """(kind, number) of the pin of a graph's data stream; None where it names none."""
+    pin = stream.get("pin") if stream else None
+    if not pin or "pinType" not in pin:
+        return None
+    return KIND_OF_NAME[pin["pinType"]], pin["pin"]
 
 
 def watched_numbers(dash: Dashboard) -> set[int]:

@@ -83,5 +83,5 @@ class Session:
         return self.side == Side.HARDWARE
 
     def hears(self, dash: Dashboard) -> bool:
-        """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it."""
-        return not self.shared or self.dash is dash
+        """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it now."""
+        return not self.shared or (self.dash is dash and bool(dash.settings.get("isShared")))

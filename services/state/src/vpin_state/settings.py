@@ -20,12 +20,17 @@ class EntrySettings:
     server_host: str
     registrations_per_hour: int
     initial_energy: int
+    product_name: str = "Blynk"
+    restore_host: str = "localhost"
+    """Where links in mails about passwords lead: host and, where it needs one, port."""
+    sends_mail: bool = False
 
 
 def core_config(settings: Settings) -> Config:
     """Limits and names for the handlers."""
     return Config(
         server_host=settings.server_host or "127.0.0.1",
+        product_name=settings.product_name,
         http_port=parse_address(settings.http).port,
         https_port=parse_address(settings.tls).port,
         hardware_idle_timeout=settings.hardware_idle_timeout,
@@ -38,7 +43,15 @@ def core_config(settings: Settings) -> Config:
 
 
 def entry_settings(settings: Settings) -> EntrySettings:
-    return EntrySettings(settings.server_host or "127.0.0.1", settings.registrations_per_hour, settings.initial_energy)
+    host = settings.server_host or "127.0.0.1"
+    return EntrySettings(
+        host,
+        settings.registrations_per_hour,
+        settings.initial_energy,
+        settings.product_name,
+        settings.restore_host or f"{host}:{parse_address(settings.http).port}",
+        bool(settings.smtp_host),
+    )
 
 
 def own_shards(settings: Settings) -> list[int]:

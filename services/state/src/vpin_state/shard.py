@@ -18,16 +18,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 from vpin_bus import Delivery
+from vpin_messages import tasks
 from vpin_messages.entry import decode_opening
 from vpin_messages.queues import shard_queue
 from vpin_messages.slab import HEAD, UP, Down, Side, SlabError, Up, down_entry, read_head
 from vpin_store import StoreUnavailable
 
-from vpin_state import metrics, sessions
+from vpin_state import dispatch, metrics, sessions
 from vpin_state.requests import answer_request
 from vpin_state.session import Instance
 from vpin_state.walk import app_frames, hardware_frames
@@ -35,6 +37,8 @@ from vpin_state.walk import app_frames, hardware_frames
 if TYPE_CHECKING:
     from vpin_bus import Consumer
 
+    from vpin_state.effects import Effects
+    from vpin_state.model import Account
     from vpin_state.owner import Owner
 
 log = structlog.get_logger()
@@ -58,6 +62,8 @@ class Shard:
         self.owner = owner
         self.number = number
         self.active = False
+        self.outcomes: dict[tuple[bytes, int], tuple[Account, Callable[[Effects, int], None]]] = {}
+        """Who waits, before its log-in, for the outcome of a job: (gateway, connection) → account, what to do then."""
         self.instances: dict[bytes, Instance] = {}
         self.ticks = 0
         self.last_tag = 0  # newest delivery that is applied
@@ -131,6 +137,7 @@ class Shard:
         """Drop all that is in memory: another process has been the owner meanwhile."""
         self.owner.forget_shard(self.number)
         self.instances.clear()
+        self.outcomes.clear()
 
     def _on_reset(self) -> None:
         """The connection was lost: unacknowledged deliveries come again, perhaps to another process."""
@@ -203,7 +210,7 @@ class Shard:
                         session.device.data_received_at = now
                     else:
                         app_frames(session, body, start, stop, now, outbox, slow)
-            elif kind >= Up.HEARTBEAT and kind != Up.REQUEST:
+            elif kind >= Up.HEARTBEAT and kind not in (Up.REQUEST, Up.TASK):
                 self._instance_entry(kind, instance, number, body[start:stop])
             else:
                 if account_id not in accounts:
@@ -212,6 +219,8 @@ class Shard:
                 payload = body[start:stop]
                 if kind == Up.REQUEST:
                     answer_request(owner, instance, account, number, dash, device, credential, payload)
+                elif kind == Up.TASK:
+                    self._perform(account, number, payload)
                 elif kind == Up.CLOSED:
                     if (session := found.get(number)) is not None:
                         sessions.end(owner, session)
@@ -232,11 +241,36 @@ class Shard:
         elif kind == Up.BYE:
             self._lose(instance)
         elif kind == Up.RESULT:
-            gateway = self.instances.get(payload[:16])
-            session = gateway.sessions.get(number) if gateway else None
-            if session is not None:
-                status, message_id = int.from_bytes(payload[16:18], "big"), int.from_bytes(payload[18:20], "big")
-                self.owner.respond(session, message_id, status)
+            status, message_id = int.from_bytes(payload[16:18], "big"), int.from_bytes(payload[18:20], "big")
+            self._job_done(payload[:16], number, status, message_id)
+
+    def gateway(self, sender: bytes) -> Instance:
+        """The instance of that id."""
+        return self.instances.get(sender) or self._meet(sender, 0)
+
+    def _perform(self, account: Account | None, number: int, payload: bytes) -> None:
+        """A task for the owner of the account; of one that is gone, only its connection is told so."""
+        task = tasks.decode(payload)
+        if account is None:
+            if number:
+                self.owner.turn_down(self.gateway(task.gateway), number, task.message_id)
+            return
+        dispatch.perform(self.owner.begin(account), account, number, task)
+        self.owner.settle(account)
+
+    def _job_done(self, sender: bytes, number: int, status: int, message_id: int) -> None:
+        """The first attempt at a job is through: tell the session that waits, or do what a connection waits for."""
+        waiting = self.outcomes.pop((sender, number), None)
+        if waiting is not None:
+            account, then = waiting
+            if self.owner.accounts.get(account.id) is account:
+                then(self.owner.begin(account), status)
+                self.owner.settle(account)
+            return
+        gateway = self.instances.get(sender)
+        session = gateway.sessions.get(number) if gateway else None
+        if session is not None:
+            self.owner.respond(session, message_id, status)
 
     # -- liveness
 

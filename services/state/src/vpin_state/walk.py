@@ -80,8 +80,9 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
 
 def _to_apps(session: Session, frames: bytes, outbox: Outbox) -> None:
     dash = session.dash
+    assert dash is not None
     for app in session.account.apps:
-        if not app.shared or app.dash is dash:
+        if not app.shared or app.hears(dash):
             outbox.put(app, frames)
 
 

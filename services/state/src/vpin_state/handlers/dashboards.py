@@ -16,7 +16,7 @@ from vpin_state.values import SYNC_ID, app_sync, pin_modes
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
-    from vpin_state.model import JsonObject
+    from vpin_state.model import Account, JsonObject
     from vpin_state.places import Key
     from vpin_state.session import Session
 
@@ -42,29 +42,53 @@ def create(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     word, _, rest = body.partition(b"\0")
     bare = word == b"no_token"
     settings, widgets, devices = read_dashboard(rest if bare else body, fx.config.profile_size_max)
-    account = session.account
+    if bare:
+        for json in widgets:
+            strip_values(json)
+    create_dashboard(
+        fx, session.account, settings, widgets, [(json, "" if bare else fx.new_token()) for json in devices]
+    )
+    fx.reply(Status.OK)
+
+
+def create_dashboard(
+    fx: Effects,
+    account: Account,
+    settings: JsonObject,
+    widgets: list[JsonObject],
+    devices: list[tuple[JsonObject, str]],
+) -> Dashboard:
+    """A new dashboard of what :func:`read_dashboard` gives, devices with their tokens; it is paid for."""
     if len(account.projects) >= fx.config.dashboards_max:
         raise Refused(Status.QUOTA_LIMIT)
     if settings["id"] in account.dashboards or settings["id"] == NO_PROJECT:
         raise Refused(Status.NOT_ALLOWED)
     if settings["parentId"] == _ORDINARY:
         settling.pay(account, settling.price_of(widgets))
-    dash = _build(fx, session, settings)
+    return build_dashboard(account, settings, widgets, devices, fx.now)
+
+
+def build_dashboard(
+    account: Account,
+    settings: JsonObject,
+    widgets: list[JsonObject],
+    devices: list[tuple[JsonObject, str]],
+    now: int,
+) -> Dashboard:
+    """The same, asking nobody."""
+    dash = _build(account, settings, now)
     for json in widgets:
-        if bare:
-            strip_values(json)
-        absorb(dash, json, fx.now)
+        absorb(dash, json, now)
         dash.add_widget(json)
-    for json in devices:
+    for json, token in devices:
         if json["id"] not in dash.devices:
-            add_device(dash, json, "" if bare else fx.new_token())
-    fx.reply(Status.OK)
+            add_device(dash, json, token)
+    return dash
 
 
-def _build(fx: Effects, session: Session, settings: JsonObject) -> Dashboard:
-    account = session.account
+def _build(account: Account, settings: JsonObject, now: int) -> Dashboard:
     dash_id, active, updated_at = (settings.pop(key) for key in ("id", "isActive", "updatedAt"))
-    settings["createdAt"] = settings["createdAt"] or fx.now
+    settings["createdAt"] = settings["createdAt"] or now
     if settings.get("dataStreams", ()) is None:
         del settings["dataStreams"]
     position = max((dash.position for dash in account.dashboards.values()), default=-1) + 1
@@ -100,12 +124,12 @@ def update(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
         if settings["dataStreams"] is not None:
             changed["dataStreams"] = settings["dataStreams"]
     dash.settings = changed
-    _replace_widgets(dash, widgets, fx.now)
+    replace_widgets(dash, widgets, fx.now)
     settling.touch(dash, fx.now)
     fx.reply(Status.OK)
 
 
-def _replace_widgets(dash: Dashboard, widgets: list[JsonObject], now: int) -> None:
+def replace_widgets(dash: Dashboard, widgets: list[JsonObject], now: int) -> None:
     """Other widgets with the values that they bring; push tokens, reports and lines of pins that stay are kept."""
     old = [widget.json for widget in dash.widgets]
     lines = _lines(dash, old)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
-from vpin_state import datastreams, lookup
+from vpin_state import datastreams, live, lookup
 from vpin_state.errors import Refused
 from vpin_state.model import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.registry import APP, HARDWARE, handles
@@ -57,6 +57,7 @@ def take_device_write(fx: Effects, device: Device, kind: int, number: int, value
     admitted = datastreams.admitted(device, kind, number, value)
     if admitted is not None:
         store(fx, device.bank, kind, number, admitted)
+        live.record(device.bank, kind, number, admitted, fx.now)
     return admitted
 
 

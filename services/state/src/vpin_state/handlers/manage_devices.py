@@ -177,3 +177,10 @@ def renew_token(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
         settling.close_sessions(fx, device)
         device_gone(fx, device)
     return PinReply(200, _json(to_json(device, with_token=True)))
+
+
+@account_operation("placeOfDevice")
+def place(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
+    """Dashboard and number under which the device's rows are stored."""
+    device = device_of(account, a["id"])
+    return PinReply(200, _json({"dash": device.dash.id, "device": device.id}))

@@ -8,7 +8,7 @@ import msgspec
 from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
-from vpin_state import datastreams
+from vpin_state import datastreams, live
 from vpin_state.errors import Refused
 from vpin_state.properties import set_on_widgets, widgets_on
 from vpin_state.registry import operation
@@ -72,6 +72,7 @@ def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | 
 def write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> PinReply:
     """Store an admitted value, tell board and apps with id 111; the reply waits for the commit."""
     store(fx, device.bank, kind, number, value)
+    live.record(device.bank, kind, number, value, fx.now)
     device.dash.updated_at = fx.now
     body = message_after_write(device, kind, number, route(device.bank, kind, number))
     fx.to_device(device, HTTP_ID, body)

@@ -4,25 +4,47 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vpin_protocol import Command, Status
+from vpin_protocol import Command, Status, parse_int32, split_all
 
 from vpin_state import lookup
+from vpin_state.copies import bare_project
 from vpin_state.errors import Refused
+from vpin_state.handlers.flashed import ask_project
 from vpin_state.json_rules import View
 from vpin_state.profile import compressed, dashboard_json, guest_profile_json, profile_json
 from vpin_state.registry import APP, handles
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
+    from vpin_state.model import Dashboard
     from vpin_state.session import Session
+
+
+def _load_published(fx: Effects, session: Session, body: bytes) -> None:
+    """The publisher's dashboard behind a flashed token, without secrets and values; not that publisher's: 6."""
+    fields = split_all(body)
+    if len(fields) < 3:
+        raise Refused(Status.ILLEGAL_COMMAND)
+    if session.shared:
+        raise Refused(Status.NOT_ALLOWED)
+    dash_id, email = parse_int32(fields[1]), fields[2].decode(errors="replace").lower()
+    app_name = fields[3].decode(errors="replace") if len(fields) > 3 else session.account.row.app_name
+
+    def go_on(fx: Effects, dash: Dashboard | None) -> None:
+        owner = dash.account.row if dash is not None else None
+        if dash is None or owner is None or (dash.id, owner.email, owner.app_name) != (dash_id, email, app_name):
+            raise Refused(Status.NOT_ALLOWED)
+        fx.answer(Command.LOAD_PROFILE, compressed(bare_project(dash)))
+
+    ask_project(fx, fields[0].decode(errors="replace"), go_on)
 
 
 @handles(Command.LOAD_PROFILE, APP, also_shared=True)
 def load_profile(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
-    """Empty: the Profile; `dash`: a Dashboard. zlib JSON. Tokens of flashed devices are known to nobody here: 6."""
-    fields = body.split(b"\0")
-    if len(fields) > 1:
-        raise Refused(Status.ILLEGAL_COMMAND if len(fields) == 2 else Status.NOT_ALLOWED)
+    """Empty: the Profile; `dash`: a Dashboard; `flashedToken·dash·email[·app]`: that of a publisher. zlib JSON."""
+    if b"\0" in body:
+        _load_published(fx, session, body)
+        return
     if session.shared:
         assert session.dash is not None
         dash = lookup.shared_dash(session, body or b"%d" % session.dash.id)

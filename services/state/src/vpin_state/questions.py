@@ -1,0 +1,93 @@
+"""What handlers may ask that is not in their account: data that says what, and the IO or the heavy work that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vpin_messages.tasks import Task
+from vpin_store.rows import TokenRow
+
+from vpin_state import qr
+from vpin_state.load import build_account
+
+if TYPE_CHECKING:
+    from vpin_state.model import Account, Dashboard
+    from vpin_state.owner import Owner
+
+
+TASKS_AT_ONCE = 20
+"""Tasks on their way to the bus at a time: each may be as large as a project."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindToken:
+    """The row of a token, or None."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimToken:
+    """The row under the token of `row`: this one, if there was none."""
+
+    row: TokenRow
+
+
+@dataclass(frozen=True, slots=True)
+class UsersOf:
+    """Ids of the accounts of exported apps (list)."""
+
+    app_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardOf:
+    """A dashboard of any account as it was last committed, or None. To read: it is a copy."""
+
+    account_id: int
+    dash_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """Give tasks to the owners of accounts, (account id, task); the answer (None) comes when the bus has them for sure."""
+
+    tasks: tuple[tuple[int, Task], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """QR codes of texts as JPEG (list of bytes)."""
+
+    texts: tuple[str, ...]
+
+
+Question = FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
+
+
+async def find_answer(question: Question, owner: Owner) -> Any:
+    """StoreUnavailable when the database is away."""
+    match question:
+        case FindToken(token):
+            return (await owner.store.find_tokens([token])).get(token)
+        case ClaimToken(row):
+            return await owner.store.claim_token(row)
+        case UsersOf(app_ids):
+            return [user for app_id in app_ids for user in await owner.store.users_of(app_id)]
+        case DashboardOf(account_id, dash_id):
+            return await _dashboard(owner, account_id, dash_id)
+        case HandOver(tasks):
+            for at in range(0, len(tasks), TASKS_AT_ONCE):
+                outlets = {owner.hand_over(account_id, task) for account_id, task in tasks[at : at + TASKS_AT_ONCE]}
+                await asyncio.gather(*(outlet.drained() for outlet in outlets))
+            return None
+        case Pictures(texts):
+            return await asyncio.to_thread(lambda: [qr.jpeg(text) for text in texts])
+
+
+async def _dashboard(owner: Owner, account_id: int, dash_id: int) -> Dashboard | None:
+    rows = (await owner.store.load_accounts([account_id])).get(account_id)
+    account: Account | None = build_account(rows, 0) if rows else None
+    return account.dashboards.get(dash_id) if account else None
