@@ -13,7 +13,7 @@ from vpin_runtime.settings import Settings, parse_address
 from vpin_store import Store
 
 from vpin_api.calls import Calls
-from vpin_api.front import Front
+from vpin_api.front import VERSION, Application, Front
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
 from vpin_api.protocol import HttpServer
@@ -50,8 +50,12 @@ class ApiService:
         self._owners = Owners(bus, settings.shards)
         self._health = health or self.checks
         self.application = Front(
-            PinRoutes(Calls(self._tokens, self._owners)), self._healthy, forwarded=settings.proxy_protocol
+            PinRoutes(Calls(self._tokens, self._owners)),
+            self._healthy,
+            self._documented,
+            forwarded=settings.proxy_protocol,
         )
+        self._settings = settings
         self._http = HttpServer(self.application)
         self._listener: asyncio.Server | None = None
         self._clock: asyncio.Task[None] | None = None
@@ -96,6 +100,14 @@ class ApiService:
     def http_protocol_factory(self, tls: bool) -> asyncio.Protocol:
         """A protocol for one connection that begins with an HTTP request; `tls`: it came through the TLS port."""
         return self._http.protocol(tls)
+
+    def _documented(self) -> Application:
+        from vpin_api.documented import build
+        from vpin_api.v1.context import Context
+
+        known = self._settings
+        context = Context(self._store, self._owners, known.registrations_per_hour, known.initial_energy)
+        return build(VERSION, context)
 
     def _healthy(self) -> bool:
         return all(self._health().values())

@@ -11,10 +11,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
+from vpin_api.limits import BodyLimit
 from vpin_api.openapi import DESCRIPTION, PARTS, PATHS, TAGS
+from vpin_api.v1 import devices, events, problems, templates, users, values
+from vpin_api.v1.context import Context
 
 
-def build(version: str) -> FastAPI:
+def build(version: str, context: Context) -> FastAPI:
     """The application, with the pin routes (which the front serves itself) described in its document."""
     app = FastAPIOffline(
         title="vpin",
@@ -25,6 +28,12 @@ def build(version: str) -> FastAPI:
         redirect_slashes=False,
         swagger_ui_parameters={"defaultModelsExpandDepth": -1, "displayRequestDuration": True},
     )
+
+    app.state.context = context
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    for topic in (users, templates, devices, values, events):
+        app.include_router(topic.router, prefix="/api/v1")
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -37,7 +46,10 @@ def build(version: str) -> FastAPI:
                 routes=app.routes,
             )
             made["paths"] = {**PATHS, **made["paths"]}
-            made["components"] = {**made.get("components", {}), **PARTS}
+            components = made.setdefault("components", {})
+            for kind, parts in PARTS.items():
+                components[kind] = components.get(kind, {}) | parts
+            components["schemas"]["Problem"] = problems.SCHEMA
             app.openapi_schema = made
         return app.openapi_schema
 

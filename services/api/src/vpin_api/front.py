@@ -17,7 +17,7 @@ from vpin_api.answers import NOT_FOUND, Header, Receive, Scope, Send
 from vpin_api.pins import PinRoutes
 
 VERSION = importlib.metadata.version("vpin-api")
-PAGES = ("/docs", "/openapi.json")  # what the documented application serves, with what is below
+PAGES = ("/docs", "/openapi.json", "/api/v1/")  # what the documented application serves, with what is below
 HOME = {"http": b"/docs", "https": b"/admin"}  # where `/` leads, by port (spec 04 section 1.9)
 
 _JSON: list[Header] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), answers.ANY_ORIGIN]
@@ -26,9 +26,18 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Front:
-    """`healthy` tells whether everything is ready; `forwarded`: an edge in front sets X-Forwarded-For and -Proto."""
+    """`healthy` tells whether everything is ready; `build` makes the documented application (in a thread, when it is
+    first needed); `forwarded`: an edge in front sets X-Forwarded-For and -Proto."""
 
-    def __init__(self, pins: PinRoutes, healthy: Callable[[], bool], *, forwarded: bool = False) -> None:
+    def __init__(
+        self,
+        pins: PinRoutes,
+        healthy: Callable[[], bool],
+        build: Callable[[], Application],
+        *,
+        forwarded: bool = False,
+    ) -> None:
+        self._build = build
         self._pins = pins
         self._healthy = healthy
         self._forwarded = forwarded
@@ -41,10 +50,10 @@ class Front:
         if self._forwarded:
             _take_forwarded(scope)
         path: str = scope["path"]
-        if path.startswith(PAGES):
-            await (await self._application())(scope, receive, send)
-        elif path == "/api/v1/health":
+        if path == "/api/v1/health":
             await self._health(scope, send)
+        elif path.startswith(PAGES):
+            await (await self._application())(scope, receive, send)
         elif path == "/":
             await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])
         elif (found := parsing.parse_path(scope["raw_path"])) is not None:
@@ -65,14 +74,8 @@ class Front:
     async def _application(self) -> Application:
         async with self._building:
             if self._documented is None:
-                self._documented = await asyncio.to_thread(_build)
+                self._documented = await asyncio.to_thread(self._build)
         return self._documented
-
-
-def _build() -> Application:
-    from vpin_api.documented import build
-
-    return build(VERSION)
 
 
 def _take_forwarded(scope: Scope) -> None:

@@ -20,6 +20,11 @@ stored; the next read sees it, whoever reads.
 """
 
 TAGS: list[dict[str, Any]] = [
+    {"name": "account", "description": "Accounts, sessions, passwords. Begin with `POST /api/v1/sessions`."},
+    {"name": "templates", "description": "Kinds of devices: their datastreams and events."},
+    {"name": "devices", "description": "The devices of an account."},
+    {"name": "values", "description": "What the pins of a device read as; writes."},
+    {"name": "events", "description": "What devices have logged."},
     {"name": "pins", "description": "Read and write the pins of a device."},
     {"name": "project", "description": "Who is online."},
     {"name": "server", "description": "The server itself."},

@@ -93,7 +93,15 @@ class Owners:
 
     async def ask(self, row: TokenRow, request: PinRequest) -> PinReply:
         """The owner's answer; BUSY when too many wait already, or none came in time."""
-        shard = slab.shard_of(row.account_id, self._shards)
+        device = (row.dash_id, row.device_id, slab.credential(row.token))
+        return await self._ask(row.account_id, request, *device)
+
+    async def ask_account(self, account_id: int, operation: str, arguments: bytes) -> PinReply:
+        """The same for an operation of the management API; `arguments` is a JSON object."""
+        return await self._ask(account_id, PinRequest(operation, payload=arguments), 0, requests.ACCOUNT, 0)
+
+    async def _ask(self, account_id: int, request: PinRequest, dash: int, device: int, credential: int) -> PinReply:
+        shard = slab.shard_of(account_id, self._shards)
         if len(self._waiting) >= self._limit or shard in self._full or not self._outlets:
             return BUSY
         loop = asyncio.get_running_loop()
@@ -104,10 +112,10 @@ class Owners:
             Up.REQUEST,
             number,
             requests.encode(request),
-            account=row.account_id,
-            dash=row.dash_id,
-            device=row.device_id,
-            credential=slab.credential(row.token),
+            account=account_id,
+            dash=dash,
+            device=device,
+            credential=credential,
         )
         self._outlets[shard].add(entry)
         try:
