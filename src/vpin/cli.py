@@ -43,6 +43,10 @@ def main() -> None:
         from vpin.bench.cli import app as bench
 
         app.add_typer(bench, name="bench")
+    if sys.argv[1:2] in ([], ["simulate"], ["-h"], ["--help"]):
+        from vpin.simulate.cli import simulate
+
+        app.command(epilog=examples("vpin simulate --boards 500 --minutes 5"))(simulate)
     app()
 
 
