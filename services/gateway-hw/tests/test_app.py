@@ -15,6 +15,7 @@ from vpin_messages.slab import Down, Side, Up, shard_of
 from vpin_protocol import Command, Frame, hardware_frame, hardware_response
 from vpin_runtime.settings import Settings
 from vpin_sessions import session as sessions
+from vpin_sessions.quota import BURST
 from vpin_sessions.testing import Client, Owner, owned_bus, trusting
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -161,10 +162,11 @@ async def test_a_body_of_64_kib_passes(settings):
 async def test_over_the_quota_frames_are_dropped_and_the_board_is_told_once(settings):
     async with running(settings, message_quota=100) as (service, _owner):
         board = await (await Client.connect(port(service))).login()
-        board.raw(b"".join(hardware_frame(PING, n) for n in range(1, 1001)))
-        answers = [await board.frame() for _ in range(401)]
+        full = 100 * BURST
+        board.raw(b"".join(hardware_frame(PING, n) for n in range(1, full + 601)))
+        answers = [await board.frame() for _ in range(full + 1)]
         assert [answer.status for answer in answers].count(1) == 1
-        assert next(answer for answer in answers if answer.status == 1).message_id == 401
+        assert next(answer for answer in answers if answer.status == 1).message_id == full + 1
         assert service.gateway.tally.quota_dropped == 600
         await asyncio.sleep(0.1)  # ten more may come
         await board.ping(2000)
