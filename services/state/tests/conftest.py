@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from vpin_messages.slab import Side
+from vpin_messages.tasks import Task
 from vpin_protocol import split_app, split_hardware
 from vpin_state import dispatch, registry
+from vpin_state.collect import collect
 from vpin_state.config import Config
 from vpin_state.effects import Effects
 from vpin_state.model import Account, Dashboard, Device
+from vpin_state.questions import ClaimToken, DashboardOf, FindToken, HandOver, Pictures, Question, UsersOf
 from vpin_state.session import Instance, Session
-from vpin_store.rows import AccountRow
+from vpin_store.rows import AccountRow, Changes, TokenRow
 
 NOW = 1_700_000_000_000
 
@@ -34,8 +37,10 @@ class Outlet:
 class World:
     """`app` and `board` are sessions; `ask` sends a message and returns what came back to its sender."""
 
-    def __init__(self) -> None:
-        row = AccountRow(1, "a@example.com", "Blynk", "a@example.com", "", False, False, 100_000, NOW, 0, "", b"{}")
+    def __init__(self, number: int = 1) -> None:
+        """`number`: of the account."""
+        email = f"{chr(ord('a') + number - 1)}@example.com"
+        row = AccountRow(number, email, "Blynk", email, "", False, False, 100_000, NOW, 0, "", b"{}")
         self.account = Account(row, {}, 0)
         self.account.on_dirty = []
         self.fx = Effects(Config())
@@ -48,13 +53,22 @@ class World:
         self.device = self.add_device(0)
         self.app = self.app_session()
         self.board = self.board_session(self.device)
+        self.tokens: dict[str, TokenRow] = {}  # what the database knows: fill it by hand, or by `store`
+        self.users: dict[str, list[int]] = {}  # accounts by app
+        self.published: dict[tuple[int, int], Dashboard] = {}  # dashboards of other accounts
+        self.handed_over: list[tuple[int, Task]] = []
 
     def add_device(self, device_id: int, dash: Dashboard | None = None) -> Device:
         """A device with a token of its own."""
         dash = dash or self.dash
         body = {"boardType": "ESP8266", "isUserIcon": False}
         device = Device(
-            dash, device_id, f"board {device_id}", f"{dash.id}-{device_id}-".ljust(32, "t"), body, len(dash.devices)
+            dash,
+            device_id,
+            f"board {device_id}",
+            f"{dash.id}-{device_id}-".ljust(31, "t") + f"{self.account.id}",
+            body,
+            len(dash.devices),
         )
         dash.devices[device_id] = device
         return device
@@ -82,6 +96,33 @@ class World:
         registry.load()
         body = b"\0".join(_part(p) for p in parts)
         dispatch.handle(self.fx, session, command, message_id, body)
+        while self.fx.questions:
+            question, then = self.fx.questions.pop(0)
+            dispatch.proceed(self.fx, session, message_id, then, self._answer(question))
+
+    def _answer(self, question: Question) -> Any:
+        self.store()
+        match question:
+            case FindToken(token):
+                return self.tokens.get(token)
+            case ClaimToken(row):
+                return self.tokens.setdefault(row.token, row)
+            case UsersOf(app_ids):
+                return [user for app_id in app_ids for user in self.users.get(app_id, ())]
+            case DashboardOf(account_id, dash_id):
+                return self.published.get((account_id, dash_id))
+            case HandOver(tasks):
+                self.handed_over += tasks
+            case Pictures(texts):
+                return [b"picture of " + text.encode() for text in texts]
+
+    def store(self) -> None:
+        """The tokens of the account go into the database."""
+        changes = Changes()
+        collect(self.account, changes)
+        for token in changes.deleted_tokens:
+            self.tokens.pop(token, None)
+        self.tokens |= {row.token: row for row in changes.tokens}
 
     def sent_to(self, session: Session) -> list[tuple[int, int, Any]]:
         """Take what was sent to a session: (command, id, body), for responses (0, id, status)."""
@@ -115,7 +156,8 @@ class World:
 
     def clear(self) -> None:
         """Forget all effects so far."""
-        for effects in (self.fx.sends, self.fx.entries, self.fx.jobs, self.fx.events, self.fx.scheduled):
+        fx = self.fx
+        for effects in (fx.sends, fx.entries, fx.jobs, fx.events, fx.scheduled, fx.told, fx.outcomes):
             effects.clear()
 
     def closed(self, session: Session) -> bool:
@@ -138,3 +180,9 @@ def _frame(session: Session, frame: bytes) -> tuple[int, int, Any]:
 @pytest.fixture
 def world() -> World:
     return World()
+
+
+@pytest.fixture
+def other() -> World:
+    """The same of another account."""
+    return World(2)

@@ -101,8 +101,8 @@ def _mail(to: str, subject: str, *, text: str = "", html: str = "", attachments:
     return Job(secrets.token_hex(16), "mail", [to], subject, text, html, attachments or [])
 
 
-def _render(name: str, **words: Any) -> str:
-    return _templates().get_template(name).render(**words)
+def _render(file: str, /, **words: Any) -> str:
+    return _templates().get_template(file).render(**words)
 
 
 @cache
