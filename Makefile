@@ -6,8 +6,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-NODE_STAMP := tests/boards/node_modules/.package-lock.json
-PACKAGES := libs/* services/*
 
 .PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose lock clean
 

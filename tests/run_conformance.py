@@ -57,6 +57,11 @@ class Server:
             VPIN_SMTP_HOST=smtp_host,
             VPIN_SMTP_PORT=smtp_port,
             VPIN_SMTP_STARTTLS="false",
+            VPIN_PUSH_URL=f"http://{sinks['VPIN_PUSH_SINK']}/fcm/send",
+            VPIN_PUSH_KEY="TESTKEY",
+            VPIN_SMS_URL=f"http://{sinks['VPIN_SMS_SINK']}/sms/json",
+            VPIN_SMS_KEY="K",
+            VPIN_SMS_SECRET="S",
         )
         self.system: EmbeddedRun | Suite
         self.system = EmbeddedRun(folder / run, settings) if run == "embedded" else Suite(_made(folder / run), settings)
