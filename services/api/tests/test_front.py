@@ -99,7 +99,7 @@ async def test_fastapi_is_not_loaded_for_pins_and_health() -> None:
 
 async def test_what_no_route_knows_is_404_without_a_body() -> None:
     async with world() as w:
-        for path in ("/foo", "/static/none.js", "/admin", "/api/v1/none", f"/{TOKEN}", "/docs/none", "/favicon.ico"):
+        for path in ("/foo", "/static/none.js", "/admin", "/api/v1/none", f"/{TOKEN}", "/docs/none", "/static/.x"):
             assert (await w.http.get(path)).status_code == 404, path
         assert (await w.http.get("/foo")).content == b""
 

@@ -13,11 +13,14 @@ from vpin_runtime.settings import Settings, parse_address
 from vpin_store import Store
 
 from vpin_api.calls import Calls
+from vpin_api.files import Files
 from vpin_api.front import VERSION, Application, Front
+from vpin_api.iot import IotRoutes
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
 from vpin_api.protocol import HttpServer
 from vpin_api.tokens import Tokens
+from vpin_api.uploads import Uploads
 
 DRAIN = 4.0  # seconds for running requests when the service stops
 PING = 5  # seconds between two looks at the database
@@ -49,10 +52,13 @@ class ApiService:
         self._tokens = Tokens(store.find_tokens)
         self._owners = Owners(bus, settings.shards)
         self._health = health or self.checks
+        calls = Calls(self._tokens, self._owners)
         self.application = Front(
-            PinRoutes(Calls(self._tokens, self._owners)),
+            PinRoutes(calls),
             self._healthy,
             self._documented,
+            IotRoutes(calls, Uploads(settings.data)),
+            Files(settings.data),
             forwarded=settings.proxy_protocol,
         )
         self._settings = settings

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable
 
 from vpin_api import answers, metrics, parsing
 from vpin_api.answers import NOT_FOUND, Header, Receive, Scope, Send
+from vpin_api.files import Files
+from vpin_api.iot import PREFIX, IotRoutes
 from vpin_api.pins import PinRoutes
 
 VERSION = importlib.metadata.version("vpin-api")
@@ -34,10 +36,14 @@ class Front:
         pins: PinRoutes,
         healthy: Callable[[], bool],
         build: Callable[[], Application],
+        iot: IotRoutes,
+        files: Files,
         *,
         forwarded: bool = False,
     ) -> None:
         self._build = build
+        self._iot = iot
+        self._files = files
         self._pins = pins
         self._healthy = healthy
         self._forwarded = forwarded
@@ -52,10 +58,14 @@ class Front:
         path: str = scope["path"]
         if path == "/api/v1/health":
             await self._health(scope, send)
+        elif path.startswith(PREFIX):
+            await self._iot.serve(scope, receive, send)
         elif path.startswith(PAGES):
             await (await self._application())(scope, receive, send)
         elif path == "/":
             await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])
+        elif self._files.serves(path):
+            await self._files.serve(scope, send)
         elif (found := parsing.parse_path(scope["raw_path"])) is not None:
             await self._pins.serve(found, scope, receive, send)
         else:

@@ -1,0 +1,321 @@
+"""The Blynk IoT HTTPS API ``/external/api/…`` as bare ASGI (spec 04, part 2).
+
+Order of checks: token, then what the query or body must have; the rest is the owner's. Pins are names of parameters.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+import structlog
+from vpin_messages.requests import PinReply, PinRequest
+from vpin_store import StoreUnavailable
+from vpin_store.rows import TokenRow
+
+from vpin_api import answers, metrics, parsing
+from vpin_api.answers import BUSY, Header, Receive, Scope, Send
+from vpin_api.calls import Calls, header
+from vpin_api.uploads import NoFileError, Uploads
+
+PREFIX = "/external/api/"
+BODY_LIMIT = 2 * 1024 * 1024
+UPLOAD_LIMIT = 5 * 1024 * 1024 + 65_536  # a file and the form around it
+POINTS_MAX = 10_000
+DESCRIPTION_MAX = 300
+
+PERIODS = ("HOUR", "DAY", "WEEK", "MONTH", "THREE_MONTHS")
+CHOICES = {
+    "period": PERIODS,
+    "granularityType": ("RAW_DATA", "MINUTE", "HOURLY", "DAILY"),
+    "sourceType": ("AVG", "MIN", "MAX", "SUM", "COUNT"),
+    "format": ("TS", "ISO_US", "ISO_SIMPLE"),
+    "sendEvents": ("true", "false"),
+}
+
+NO_TOKEN = PinReply(400, b"No token provided.")
+WRONG_PARAMETERS = PinReply(400, b"Request with incorrect parameters")
+WRONG_ID = PinReply(400, b"Wrong dataStreamId format.")
+WRONG_META = PinReply(400, b"Wrong metaField format.")
+UNKNOWN_TYPE = PinReply(400, b"Unknown content type.")
+TOO_MANY_POINTS = PinReply(400, b"Too much data in batch. Maximum batch size is 10000 points.")
+NO_EVENT_CODE = PinReply(400, b"Event code is not provided.")
+NO_DATA = PinReply(500, b"No data")
+
+_JSON: Header = (b"content-type", b"application/json")
+_PLAIN: Header = (b"content-type", b"text/plain;charset=utf-8")
+_COMMON: list[Header] = [(b"cache-control", b"no-store"), answers.ANY_ORIGIN]
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
+_PROPERTY = re.compile(r"[A-Za-z0-9]{1,50}")
+
+_encode = msgspec.json.Encoder().encode
+_points = msgspec.json.Decoder(list[tuple[int | float, Any]]).decode
+log = structlog.get_logger("vpin.api")
+
+Query = list[tuple[str, str]]
+
+
+class Text(NamedTuple):
+    """An answer of plain text, where JSON is the rule."""
+
+    body: bytes
+
+
+Answer = PinReply | Text
+Route = Callable[["IotRoutes", TokenRow, Query, Scope, Receive], Awaitable[Answer]]
+
+
+class IotRoutes:
+    """What stands in :data:`ROUTES`."""
+
+    def __init__(self, calls: Calls, uploads: Uploads) -> None:
+        self._calls = calls
+        self._uploads = uploads
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request below the prefix; nothing falls through."""
+        started = time.perf_counter()
+        name = scope["path"][len(PREFIX) :].removesuffix("/")
+        methods = ROUTES.get(name)
+        if scope["method"] == "OPTIONS" and methods:
+            await answers.send_preflight(send)
+            return
+        if methods is None:
+            answer: Answer = PinReply(404, b"Not found.")
+        elif scope["method"] not in methods:
+            answer = PinReply(405, b"Method not allowed.")
+        else:
+            try:
+                answer = await self._answer(methods[scope["method"]], scope, receive)
+            except StoreUnavailable:
+                log.warning("api.store_unavailable", route=name)
+                answer = BUSY
+        await _send(send, answer)
+        status = answer.status if isinstance(answer, PinReply) else 200
+        metrics.observe(PREFIX + name if methods else "other", status, started)
+
+    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+        query = parse_qsl(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
+        token = _first(query, "token")
+        if not token:
+            return NO_TOKEN
+        row = await self._calls.device(token.encode("utf-8", "replace"))
+        if row is None:
+            return answers.INVALID_TOKEN
+        rest = [(name, value) for name, value in query if name != "token"]
+        return await route(self, row, rest, scope, receive)
+
+    async def get(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        ids: list[int] = []
+        pins: list[parsing.Pin] = []
+        for name, value in query:
+            pin = parsing.parse_pin(name.encode("utf-8", "replace"))
+            if name == "dataStreamId" and _INTEGER.fullmatch(value):
+                ids.append(int(value))
+            elif pin is None:
+                return answers.WRONG_PIN
+            elif pin not in pins:
+                pins.append(pin)
+        if not ids and not pins:
+            return answers.WRONG_PIN
+        reply = await self._calls.ask(row, PinRequest("iotGet", payload=_encode({"pins": pins, "ids": ids})))
+        if reply.status != 200:
+            return reply
+        found: list[tuple[str, str | None, Any]] = msgspec.json.decode(reply.body)
+        if len(found) > 1:
+            return PinReply(200, _encode({name: value for name, _, value in found if value is not None}))
+        _, text, value = found[0]
+        if text is None:
+            return PinReply(200) if value is None else PinReply(200, _encode(value))
+        return Text(text.encode())
+
+    async def get_all(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        return await self._calls.ask(row, PinRequest("iotGetAll"))
+
+    async def update(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        change = _changes(query)
+        return change if isinstance(change, PinReply) else await self._write(row, change)
+
+    async def batch(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        change = _changes(query)
+        if isinstance(change, PinReply):
+            return change
+        reply = await self._write(row, change)
+        return Text(b"OK") if reply.status == 200 else reply
+
+    async def points(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        pin = parsing.parse_pin(_first(query, "pin").encode("utf-8", "replace"))
+        if pin is None:
+            return answers.WRONG_PIN
+        if not parsing.is_json(header(scope, b"content-type")):
+            return UNKNOWN_TYPE
+        body = bytearray()
+        try:
+            refusal = await self._calls.read(scope, receive, body, BODY_LIMIT)
+            if refusal is not None:
+                return refusal
+            found = [(int(at), _parts(value)) for at, value in _points(bytes(body))]
+        except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError):
+            return WRONG_PARAMETERS
+        finally:
+            self._calls.release(body)
+        if len(found) > POINTS_MAX:
+            return TOO_MANY_POINTS
+        reply = await self._calls.ask(row, PinRequest("iotPoints", payload=_encode({"pins": [pin], "points": found})))
+        return Text(b"OK") if reply.status == 200 else reply
+
+    async def set_property(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        pin = parsing.parse_pin(_first(query, "pin").encode("utf-8", "replace"))
+        if pin is None:
+            return answers.WRONG_PIN
+        properties: dict[str, list[str]] = {}
+        for name, value in query:
+            if name != "pin":
+                properties.setdefault(name, []).append(value)
+        if not properties or not all(_PROPERTY.fullmatch(name) for name in properties):
+            return WRONG_PARAMETERS
+        payload = _encode({"properties": list(properties.items())})
+        return await self._calls.ask(row, PinRequest("iotProperty", pin.kind, pin.number, payload=payload))
+
+    async def hardware_connected(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        return await self._calls.ask(row, PinRequest("isHardwareConnected"))
+
+    async def app_connected(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        return await self._calls.ask(row, PinRequest("isAppConnected"))
+
+    async def log_event(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        code, description = _first(query, "code"), _first(query, "description")
+        if not code:
+            return NO_EVENT_CODE
+        if len(description) > DESCRIPTION_MAX:
+            return WRONG_PARAMETERS
+        return await self._calls.ask(row, PinRequest("iotEvent", name=code, values=[description]))
+
+    async def meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        field = _meta_field(query)
+        if field is None:
+            return WRONG_META
+        number, name = field
+        return await self._calls.ask(row, PinRequest("iotMeta", pin=number, name=name))
+
+    async def set_meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        field = _meta_field(query)
+        if field is None:
+            return WRONG_META
+        number, name = field
+        return await self._calls.ask(row, PinRequest("iotSetMeta", "", number, [_first(query, "value")], name))
+
+    async def export(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        """History is not kept yet: there is never any data."""
+        pin = _first(query, "pin")
+        if pin and parsing.parse_pin(pin.encode("utf-8", "replace")) is None:
+            return answers.WRONG_PIN
+        if any(name in CHOICES and value not in CHOICES[name] for name, value in query):
+            return WRONG_PARAMETERS
+        if _first(query, "period") == "THREE_MONTHS" and _first(query, "granularityType") in ("", "RAW_DATA"):
+            return WRONG_PARAMETERS
+        return NO_DATA
+
+    async def provision(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        told = {name: value for name, value in query if name != "templateId"}
+        request = PinRequest("iotProvision", name=_first(query, "templateId"), payload=_encode(told))
+        return await self._calls.ask(row, request)
+
+    async def upload(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+        body = bytearray()
+        try:
+            refusal = await self._calls.read(scope, receive, body, UPLOAD_LIMIT)
+            if refusal is not None:
+                return refusal
+            path = await self._uploads.take(row, header(scope, b"content-type"), bytes(body))
+        except NoFileError:
+            return WRONG_PARAMETERS
+        finally:
+            self._calls.release(body)
+        host = header(scope, b"host") or b"localhost"
+        return Text(scope["scheme"].encode() + b"://" + host + path.encode())
+
+    async def _write(self, row: TokenRow, change: dict[str, Any]) -> PinReply:
+        return await self._calls.ask(row, PinRequest("iotUpdate", payload=_encode(change)))
+
+
+ROUTES: dict[str, dict[str, Route]] = {
+    "get": {"GET": IotRoutes.get},
+    "getAll": {"GET": IotRoutes.get_all},
+    "update": {"GET": IotRoutes.update},
+    "batch/update": {"GET": IotRoutes.batch, "POST": IotRoutes.points},
+    "update/property": {"GET": IotRoutes.set_property},
+    "isHardwareConnected": {"GET": IotRoutes.hardware_connected},
+    "isAppConnected": {"GET": IotRoutes.app_connected},
+    "logEvent": {"GET": IotRoutes.log_event},
+    "device/meta": {"GET": IotRoutes.meta},
+    "device/meta/update": {"GET": IotRoutes.set_meta},
+    "data/get": {"GET": IotRoutes.export},
+    "provision": {"GET": IotRoutes.provision},
+    "upload": {"POST": IotRoutes.upload},
+}
+"""Below the prefix, by method; a trailing slash makes no difference."""
+
+
+def _changes(query: Query) -> dict[str, Any] | PinReply:
+    """What `iotUpdate` writes: `&v1=a&v1=b`, `&pin=V1&value=…` or `&dataStreamId=1&value=…`, mixed as one likes."""
+    by_pin: dict[parsing.Pin, list[str]] = {}
+    by_id: dict[int, list[str]] = {}
+    values = [value for name, value in query if name == "value"]
+    for name, value in query:
+        if name == "value":
+            continue
+        if name == "dataStreamId":
+            if not _INTEGER.fullmatch(value):
+                return WRONG_ID
+            by_id[int(value)] = values
+            continue
+        pin = parsing.parse_pin((value if name == "pin" else name).encode("utf-8", "replace"))
+        if pin is None:
+            return answers.WRONG_PIN
+        if name == "pin":
+            by_pin[pin] = values
+        else:
+            by_pin.setdefault(pin, []).append(value)
+    if not by_pin and not by_id:
+        return answers.WRONG_PIN
+    if not all(by_pin.values()) or not all(by_id.values()):
+        return WRONG_PARAMETERS
+    return {"pins": list(by_pin), "ids": list(by_id), "values": [*by_pin.values(), *by_id.values()]}
+
+
+def _parts(value: Any) -> list[str]:
+    """The texts of a point's value; ValueError where it is none."""
+    items: list[Any] = value if isinstance(value, list) else [value]
+    if not items or not all(isinstance(item, str | int | float) for item in items):
+        raise ValueError("no value")
+    return [str(int(item)) if isinstance(item, bool) else str(item) for item in items]
+
+
+def _meta_field(query: Query) -> tuple[int, str] | None:
+    """(number, name) of the field that is asked for; None: neither is there, or the number is none."""
+    name, number = _first(query, "metaFieldName"), _first(query, "metaFieldId")
+    if name:
+        return 0, name
+    return (int(number), "") if _INTEGER.fullmatch(number) else None
+
+
+def _first(query: Query, name: str) -> str:
+    return next((value for given, value in query if given == name), "")
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    if isinstance(answer, Text):
+        await answers.send_answer(send, 200, [_PLAIN, *_COMMON], answer.body)
+    elif answer.status == 200:
+        kind = [_JSON] if answer.body else []
+        await answers.send_answer(send, 200, [*kind, *_COMMON], answer.body)
+    else:
+        message = answer.body.decode(errors="replace") or "Not accepted."
+        extra = [(b"retry-after", b"1")] if answer.status in (429, 503) else []
+        error = _encode({"error": {"message": message}})
+        await answers.send_answer(send, answer.status, [_JSON, *_COMMON, *extra], error)
