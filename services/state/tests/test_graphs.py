@@ -108,7 +108,8 @@ def test_there_is_no_history(drawn, period):
 
 
 @pytest.mark.parametrize(
-    "parts", [(), (1,), (1, 5), (9, 5, "LIVE"), (1, 99, "LIVE"), (1, 7, "LIVE"), (1, 5, "WHEN"), (1, 5, "LIVE", -1), (1, 5, "LIVE", "x")]
+    "parts", [(), (1,), (1, 5), (9, 5, "LIVE"), (1, 99, "LIVE"), (1, 7, "LIVE"), (1, 5, "WHEN"),
+    (1, 5, "LIVE", -1), (1, 5, "LIVE", "x")]
 )  # fmt: skip
 def test_bad_questions(drawn, parts):
     drawn.app_status(Command.CREATE_WIDGET, 1, {"type": "TEXT", "id": 7, "width": 1, "height": 1})
