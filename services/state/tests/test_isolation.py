@@ -1,0 +1,247 @@
+"""No account reaches another: every command, with the other's ids, tokens and codes, is refused, changes and tells nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from vpin_messages.slab import Side
+from vpin_protocol import Command
+from vpin_state import registry, sessions
+from vpin_state.profile import dashboard_json, profile_json
+
+OK = 200
+DASH, DEVICE, WIDGET, TILES, TEMPLATE, REPORT, TAG, SELECTOR = 77, 5, 31, 32, 33, 34, 100_001, 200_001
+OWN = {Command.PING, Command.LOGOUT, Command.GET_ENERGY, Command.ADD_ENERGY, Command.REDEEM, Command.CREATE_DASH}
+OWN |= {Command.CREATE_APP}
+"""They name nothing of anybody."""
+SWALLOWED = {Command.HARDWARE}
+"""May be dropped without an answer."""
+
+
+def widget(kind: str, widget_id: int, **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "id": widget_id, "width": 1, "height": 1, **fields}
+
+
+@pytest.fixture
+def victim(world):
+    """An account with one of everything in project 77, which is shared, a guest, and a board that is there."""
+    board = {"id": DEVICE, "boardType": "ESP8266", "name": "secret board"}
+    project = {"id": DASH, "name": "secret project", "isActive": True, "isShared": True, "isAppConnectedOn": True}
+    pin = {"deviceId": DEVICE, "pinType": "VIRTUAL", "pin": 1}
+    stream = {"targetId": DEVICE, "pin": {"pin": 1, "pinType": "VIRTUAL"}}
+    widgets = [
+        widget("BUTTON", WIDGET, **pin),
+        widget("DEVICE_TILES", TILES),
+        widget("REPORT", 35),
+        widget("ENHANCED_GRAPH", 36, dataStreams=[stream]),
+        widget("NOTIFICATION", 37),
+        widget("DEVICE_SELECTOR", SELECTOR, deviceIds=[DEVICE]),
+    ]
+    ask = world.app_status
+    assert ask(Command.CREATE_DASH, {**project, "devices": [board], "widgets": widgets}) == OK
+    assert ask(Command.CREATE_TILE_TEMPLATE, DASH, TILES, {"id": TEMPLATE, "mode": "PAGE"}) == OK
+    ask(Command.CREATE_TAG, DASH, {"id": TAG, "name": "t", "deviceIds": [DEVICE]})
+    report = {
+        "id": REPORT,
+        "recipients": "a@example.com",
+        "reportType": {"type": "ONE_TIME", "rangeMillis": 86_400_000},
+    }
+    ask(Command.CREATE_REPORT, DASH, report | {"reportSources": [{"type": "DEVICE", "deviceIds": [DEVICE]}]})
+    ask(Command.GET_SHARE_TOKEN, DASH)
+    world.app_id = world.json(
+        Command.CREATE_APP, {"theme": "Blynk", "provisionType": "STATIC", "name": "secret app", "projectIds": [DASH]}
+    )["id"]
+    world.secret_dash = world.account.dashboards[DASH]
+    world.secret_board = world.board_session(world.secret_dash.devices[DEVICE])
+    world.send(world.secret_board, Command.HARDWARE, "vw", 1, "7")
+    world.guest = world.app_session(shared=world.secret_dash)
+    world.clear()
+    world.store()
+    return world
+
+
+@pytest.fixture
+def stranger(victim, other):
+    """Another account, that sees the same database."""
+    other.tokens = victim.tokens
+    other.published = {(1, DASH): victim.secret_dash}
+    other.users = {victim.app_id: [1]}
+    return other
+
+
+def bodies(victim) -> dict[int, list[tuple[object, ...]]]:
+    """What a stranger may try, by command."""
+    dash = victim.secret_dash
+    secrets = [dash.devices[DEVICE].token, dash.settings["sharedToken"], victim.app_id]
+    d, target = DASH, f"{DASH}-{DEVICE}"
+    app = {"id": victim.app_id, "theme": "Blynk", "provisionType": "STATIC", "name": "mine", "projectIds": [d]}
+    report = {
+        "id": REPORT,
+        "recipients": "b@example.com",
+        "reportType": {"type": "ONE_TIME", "rangeMillis": 86_400_000},
+    }
+    report["reportSources"] = [{"type": "DEVICE", "deviceIds": [DEVICE]}]
+    found: dict[int, list[tuple[object, ...]]] = {
+        Command.ACTIVATE: [(d,)],
+        Command.DEACTIVATE: [(d,)],
+        Command.REFRESH_TOKEN: [(d,), (d, DEVICE), (1, DEVICE)],
+        Command.EMAIL: [
+            (d,),
+            (d, DEVICE),
+            (1, DEVICE),
+            ("template", d, TILES, TEMPLATE),
+            ("template", 1, TILES, TEMPLATE),
+        ],
+        Command.SET_PROPERTY: [(d, WIDGET, "label", "x"), (1, WIDGET, "label", "x")],
+        Command.HARDWARE: [(target, "vw", 1, "x"), (f"{d}-{TAG}", "vw", 1, "x"), (d, "vu", SELECTOR, DEVICE)],
+        Command.UPDATE_DASH: [({"id": d, "name": "mine"},)],
+        Command.UPDATE_SETTINGS: [(d, {"name": "mine"})],
+        Command.DELETE_DASH: [(d,)],
+        Command.LOAD_PROFILE: [(d,), *[(s, d, "a@example.com") for s in secrets]],
+        Command.APP_SYNC: [(d,), (target,)],
+        Command.SHARING: [(d, "on"), (d, "off")],
+        Command.ADD_PUSH_TOKEN: [(d, "uid", "token")],
+        Command.EXPORT_GRAPH: [(d, 36), (1, 36)],
+        Command.GET_SHARE_TOKEN: [(d,)],
+        Command.REFRESH_SHARE_TOKEN: [(d,)],
+        Command.CREATE_WIDGET: [(d, widget("LED", 90)), (d, TILES, TEMPLATE, widget("LED", 90))],
+        Command.UPDATE_WIDGET: [(d, widget("BUTTON", WIDGET)), (1, widget("BUTTON", WIDGET))],
+        Command.DELETE_WIDGET: [(d, WIDGET), (1, WIDGET)],
+        Command.GET_WIDGET: [(d, WIDGET), (1, WIDGET)],
+        Command.ASSIGN_TOKEN: [(dash_id, s) for dash_id in (1, d) for s in secrets],
+        Command.CREATE_DEVICE: [(d, {"id": 9, "boardType": "ESP8266"})],
+        Command.UPDATE_DEVICE: [
+            (d, {"id": DEVICE, "boardType": "ESP8266"}),
+            (1, {"id": DEVICE, "boardType": "ESP8266"}),
+        ],
+        Command.DELETE_DEVICE: [(d, DEVICE), (1, DEVICE)],
+        Command.GET_DEVICES: [(d,)],
+        Command.GET_DEVICE: [(d, DEVICE), (1, DEVICE)],
+        Command.CREATE_TAG: [(d, {"id": 100_002, "name": "x"})],
+        Command.UPDATE_TAG: [(d, {"id": TAG, "name": "x"}), (1, {"id": TAG, "name": "x"})],
+        Command.DELETE_TAG: [(d, TAG), (1, TAG)],
+        Command.GET_TAGS: [(d,)],
+        Command.UPDATE_FACE: [(d,)],
+        Command.UPDATE_APP: [(app,)],
+        Command.DELETE_APP: [(victim.app_id,)],
+        Command.PROJECT_BY_TOKEN: [(s,) for s in secrets],
+        Command.EMAIL_QR: [(d, victim.app_id), (1, victim.app_id)],
+        Command.GET_GRAPH: [(d, 36, "LIVE"), (target, 36, "LIVE"), (1, 36, "LIVE")],
+        Command.DELETE_GRAPH: [(d, 36), (1, 36)],
+        Command.GET_CLONE_CODE: [(d,)],
+        Command.PROJECT_BY_CLONE_CODE: [*[(s,) for s in secrets], *[(s, "new") for s in secrets]],
+        Command.BLUETOOTH_RESEND: [(target, "vw", 1, "stolen")],
+        Command.CREATE_TILE_TEMPLATE: [(d, TILES, {"id": 91, "mode": "PAGE"}), (1, TILES, {"id": 91, "mode": "PAGE"})],
+        Command.UPDATE_TILE_TEMPLATE: [(d, TILES, {"id": TEMPLATE, "mode": "PAGE"})],
+        Command.DELETE_TILE_TEMPLATE: [(d, TILES, TEMPLATE), (1, TILES, TEMPLATE)],
+        Command.PROVISION_TOKEN: [(d, {"id": 9, "boardType": "ESP8266"})],
+        Command.DELETE_DEVICE_DATA: [(target,), (f"{d}-*",), (target, "v1")],
+        Command.CREATE_REPORT: [(d, report), (1, report)],
+        Command.UPDATE_REPORT: [(d, report), (1, report)],
+        Command.DELETE_REPORT: [(d, REPORT), (1, REPORT)],
+        Command.EXPORT_REPORT: [(d, REPORT), (1, REPORT)],
+    }
+    return found
+
+
+def everything(world) -> str:
+    """What an account has, with the live points of its graphs."""
+    live = {d.id: str(d.bank.live) for dash in world.account.dashboards.values() for d in dash.devices.values()}
+    return json.dumps([profile_json(world.account), world.account.row.energy, live], sort_keys=True)
+
+
+def test_every_command_of_apps_is_tried(victim):
+    registry.load()
+    assert set(registry.app) - set(OWN) == set(bodies(victim))
+
+
+def test_a_stranger_is_always_refused(victim, stranger):
+    theirs, own = everything(victim), everything(stranger)
+    database = dict(victim.tokens)
+    for command, tries in bodies(victim).items():
+        for parts in tries:
+            stranger.send(stranger.app, command, *parts)
+            answers = stranger.sent_to(stranger.app)
+            told = f"{Command(command).name} {parts}"
+            assert answers or command in SWALLOWED, told
+            assert all(number == 0 and status != OK for number, _, status in answers), told
+            assert stranger.fx.sends == stranger.fx.jobs == stranger.handed_over == [], told
+            assert everything(victim) == theirs, told
+            assert everything(stranger) == own, told
+    stranger.store()
+    assert stranger.tokens == database
+
+
+def test_what_names_nothing_reaches_nobody_either(victim, stranger):
+    theirs = everything(victim)
+    new = {"id": DASH, "name": "mine"}
+    app = {"theme": "Blynk", "provisionType": "STATIC", "name": "mine", "projectIds": [DASH]}
+    for command, *parts in [(Command.CREATE_DASH, new), (Command.CREATE_APP, app), (Command.ADD_ENERGY, 5, "x")]:
+        stranger.app_status(command, *parts)
+    stranger.app_status(Command.DELETE_APP, stranger.account.body["apps"][0]["id"])
+    stranger.app_status(Command.LOGOUT)
+    assert everything(victim) == theirs
+    assert victim.fx.sends == []
+
+
+def test_a_guest_of_one_project_reaches_no_other(victim):
+    """The same walk by a guest of project 1 of the same account; project 77 is somebody else's to it."""
+    victim.app_status(Command.SHARING, 1, "on")
+    guest = victim.app_session(shared=victim.account.dashboards[1])
+    theirs = everything(victim)
+    for command, tries in bodies(victim).items():
+        for parts in tries:
+            if command in registry.shared and str(parts[0]).split("-")[0] != str(DASH):
+                continue
+            victim.send(guest, command, *parts)
+            told = f"{Command(command).name} {parts}"
+            answers = victim.sent_to(guest)
+            assert all(number == 0 and status != OK for number, _, status in answers), told
+            assert answers, told
+            assert victim.fx.sends == victim.fx.jobs == [], told
+            assert everything(victim) == theirs, told
+
+
+def test_boards_of_a_stranger_reach_no_other_account(victim, stranger):
+    theirs = everything(victim)
+    token = victim.secret_dash.devices[DEVICE].token
+    bridge = [(15, 0, "i", token), (15, 0, "vw", 1, "x")]
+    for command, *parts in [
+        *bridge,
+        (20, "vw", 1, "x"),
+        (19, 1, "label", "x"),
+        (16,),
+        (17, "ver", "1"),
+        (13, "s", "b"),
+    ]:
+        stranger.send(stranger.board, command, *parts)
+    assert everything(victim) == theirs
+    assert victim.fx.sends == []
+    assert all(session.account is stranger.account for session, _ in stranger.fx.sends)
+
+
+@pytest.mark.parametrize("side", [Side.HARDWARE, Side.APP])
+def test_the_owner_checks_the_token_of_a_session_against_the_account_that_it_names(victim, stranger, side):
+    """A grant of one account is worth nothing for another, nor for another device of the same."""
+    from vpin_messages.slab import credential
+
+    token = (
+        victim.secret_dash.devices[DEVICE].token
+        if side == Side.HARDWARE
+        else victim.secret_dash.settings["sharedToken"]
+    )
+    admit = sessions._admit
+    good = (side, 900, DASH, DEVICE, credential(token), None)
+    assert admit(victim.instance, victim.account, *good) is not None
+    assert admit(stranger.instance, stranger.account, *good) is None
+    for dash, device, mark in [(1, 0, credential(token)), (DASH, DEVICE, credential("x" * 32))]:
+        assert admit(victim.instance, victim.account, side, 900, dash, device, mark, None) is None
+
+
+def test_nobody_else_sees_a_value(victim, stranger):
+    victim.send(victim.secret_board, Command.HARDWARE, "vw", 1, "classified")
+    assert "classified" in json.dumps(dashboard_json(victim.secret_dash))
+    assert {session.account.id for session, _ in victim.fx.sends} == {1}
+    assert stranger.fx.sends == []
