@@ -11,7 +11,8 @@ Rules that hold for every implementation (the contract tests run them all agains
 * **It comes back by itself**: a lost connection is made again, queues are declared again, unconfirmed messages are
   published again (so a message may come twice, never not at all); nobody sees an exception meanwhile.
 * **Self-clocking**: an outlet publishes at the end of the loop turn while fewer than ``WINDOW`` of its publishes await
-  their confirm, else when a confirm returns. Idle: one entry per message. Under load: hundreds. No timer.
+  their confirm, else when a confirm returns; outlets to a broker take turns. Idle: one entry per message. Under load:
+  hundreds.
 
 Everything is called on the event loop's thread. Callbacks are plain functions: they must not block.
 """
