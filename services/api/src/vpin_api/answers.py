@@ -6,7 +6,7 @@ A step of a route gives a :class:`vpin_messages.requests.PinReply`; :func:`send_
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from vpin_messages.requests import PinReply
 
@@ -14,6 +14,13 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
+
+
+class Picture(NamedTuple):
+    """An answer that is a PNG."""
+
+    body: bytes
+
 
 INVALID_TOKEN = PinReply(400, b"Invalid token.")
 WRONG_PIN = PinReply(400, b"Wrong pin format.")
@@ -24,6 +31,7 @@ NOT_JSON = PinReply(500, b"Unexpected content type. Expecting application/json."
 NO_LIST = b"Error parsing body param. "  # 500, followed by the raw body
 NO_DATA = PinReply(400, b"No data.")
 WRONG_PUSH = PinReply(400, b"Body is empty or larger than 255 chars.")
+NO_CLONE = PinReply(500, b"Requested QR not found.")
 BUSY = PinReply(503, b"Server is busy.")
 NOT_FOUND = PinReply(404)
 TOO_SLOW = PinReply(408)
@@ -42,8 +50,11 @@ _PREFLIGHT: list[Header] = [
 ]
 
 
-async def send_reply(send: Send, reply: PinReply, *extra: Header) -> None:
+async def send_reply(send: Send, reply: PinReply | Picture, *extra: Header) -> None:
     """200: JSON or nothing; else plain text or nothing. 503 asks to come again in a second, 413 has no CORS header."""
+    if isinstance(reply, Picture):
+        await send_answer(send, 200, [(b"content-type", b"image/png"), ANY_ORIGIN], reply.body, *extra)
+        return
     status, body = reply.status, reply.body
     if status == TOO_LARGE.status:
         headers: list[Header] = []

@@ -112,7 +112,8 @@ class ApiService:
         from vpin_api.v1.context import Context
 
         known = self._settings
-        context = Context(self._store, self._owners, known.registrations_per_hour, known.initial_energy)
+        limits = (known.registrations_per_hour, known.initial_energy)
+        context = Context(self._store, self._owners, *limits, public_url=_public_url(known))
         return build(VERSION, context)
 
     def _healthy(self) -> bool:
@@ -127,3 +128,9 @@ class ApiService:
                 await self._store.ping()
             second += 1
             await asyncio.sleep(1)
+
+
+def _public_url(settings: Settings) -> str:
+    """Where links in mails lead: never to what a request says, which anybody may send."""
+    host = settings.restore_host or settings.server_host or "127.0.0.1"
+    return f"http://{host}" if ":" in host else f"http://{host}:{parse_address(settings.http).port}"

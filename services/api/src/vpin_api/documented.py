@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 
+from vpin_api import pages
 from vpin_api.limits import BodyLimit
 from vpin_api.openapi import DESCRIPTION, PARTS, PATHS, TAGS
 from vpin_api.v1 import devices, events, problems, templates, users, values
@@ -34,6 +35,8 @@ def build(version: str, context: Context) -> FastAPI:
     problems.install(app)
     for topic in (users, templates, devices, values, events):
         app.include_router(topic.router, prefix="/api/v1")
+
+    app.include_router(pages.router)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -19,7 +19,8 @@ from vpin_api.iot import PREFIX, IotRoutes
 from vpin_api.pins import PinRoutes
 
 VERSION = importlib.metadata.version("vpin-api")
-PAGES = ("/docs", "/openapi.json", "/api/v1/")  # what the documented application serves, with what is below
+PAGES = frozenset(("docs", "openapi.json", "resetPassword", "landing", "restore", "updatePassword"))
+"""First segments of what the documented application serves, besides ``/api/v1``."""
 HOME = {"http": b"/docs", "https": b"/admin"}  # where `/` leads, by port (spec 04 section 1.9)
 
 _JSON: list[Header] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), answers.ANY_ORIGIN]
@@ -60,7 +61,7 @@ class Front:
             await self._health(scope, send)
         elif path.startswith(PREFIX):
             await self._iot.serve(scope, receive, send)
-        elif path.startswith(PAGES):
+        elif path.startswith("/api/v1/") or path.split("/", 2)[1] in PAGES:
             await (await self._application())(scope, receive, send)
         elif path == "/":
             await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])

@@ -6,8 +6,10 @@ without: token, what the query must have, pin. The rest is the owner's.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from io import BytesIO
 
 import msgspec
 import structlog
@@ -16,11 +18,23 @@ from vpin_store import StoreUnavailable
 from vpin_store.rows import TokenRow
 
 from vpin_api import answers, metrics, parsing
-from vpin_api.answers import BUSY, CLOSE, INVALID_TOKEN, NOT_FOUND, TOO_LARGE, TOO_SLOW, WRONG_PIN, Receive, Scope, Send
+from vpin_api.answers import (
+    BUSY,
+    CLOSE,
+    INVALID_TOKEN,
+    NOT_FOUND,
+    TOO_LARGE,
+    TOO_SLOW,
+    WRONG_PIN,
+    Picture,
+    Receive,
+    Scope,
+    Send,
+)
 from vpin_api.calls import Calls, header
 from vpin_api.parsing import Change, Path, Pin
 
-Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply]]
+Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture]]
 WithBody = Callable[[Path, Scope, bytes], Awaitable[PinReply]]
 
 log = structlog.get_logger("vpin.api")
@@ -49,8 +63,9 @@ class PinRoutes:
             except StoreUnavailable:
                 log.warning("api.store_unavailable", route=route)
                 reply = BUSY
-        await answers.send_reply(send, reply, *((CLOSE,) if _must_close(reply, scope) else ()))
-        metrics.observe(route, reply.status, started)
+        status = 200 if isinstance(reply, Picture) else reply.status
+        await answers.send_reply(send, reply, *((CLOSE,) if _must_close(status, scope) else ()))
+        metrics.observe(route, status, started)
 
     async def get(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         row = await self._device(path)
@@ -98,6 +113,20 @@ class PinRoutes:
         if row is None:
             return INVALID_TOKEN
         return await self._ask(row, PinRequest(path.action.decode("ascii")))
+
+    async def qr(self, path: Path, scope: Scope, receive: Receive) -> PinReply | Picture:
+        """A new code for the project, as a picture."""
+        row = await self._device(path)
+        if row is None:
+            return INVALID_TOKEN
+        reply = await self._ask(row, PinRequest("cloneLink"))
+        return Picture(await asyncio.to_thread(_png, reply.body.decode())) if reply.status == 200 else reply
+
+    async def clone(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
+        """The project that a code stands for; the first segment is that code."""
+        code = parsing.parse_token(path.token)
+        row = None if code is None else await self._calls.tokens.of_kind(code, "clone")
+        return answers.NO_CLONE if row is None else PinReply(200, row.body)
 
     async def _with_body(self, path: Path, scope: Scope, receive: Receive, work: WithBody) -> PinReply:
         body = bytearray()
@@ -187,6 +216,8 @@ ROUTES: dict[tuple[bytes, bool], tuple[str, dict[str, Handler]]] = {
         "/{token}/project",
         {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device},
     ),
+    (b"qr", False): ("/{token}/qr", {"GET": PinRoutes.qr}),
+    (b"clone", False): ("/{code}/clone", {"GET": PinRoutes.clone, "HEAD": PinRoutes.clone}),
     (b"rtc", False): ("/{token}/rtc", {"GET": PinRoutes.about_device, "HEAD": PinRoutes.about_device}),
     (b"isHardwareConnected", False): (
         "/{token}/isHardwareConnected",
@@ -202,6 +233,14 @@ ROUTES: dict[tuple[bytes, bool], tuple[str, dict[str, Handler]]] = {
 NO_ROUTE: tuple[str, dict[str, Handler]] = ("other", {})
 
 
-def _must_close(reply: PinReply, scope: Scope) -> bool:
+def _must_close(status: int, scope: Scope) -> bool:
     """Whether the connection can't go on: the body was awaited in vain, or never asked for."""
-    return reply.status == TOO_SLOW.status or (reply.status == TOO_LARGE.status and bool(header(scope, b"expect")))
+    return status == TOO_SLOW.status or (status == TOO_LARGE.status and bool(header(scope, b"expect")))
+
+
+def _png(text: str) -> bytes:
+    import segno  # only who asks for a picture needs it
+
+    out = BytesIO()
+    segno.make(text, micro=False, error="m").save(out, kind="png", scale=4, border=4)
+    return out.getvalue()

@@ -42,6 +42,13 @@ class Tokens:
             return None
         return row
 
+    async def of_kind(self, token: str, kind: str) -> TokenRow | None:
+        """The row of a token of another kind, never a remembered one. Raises StoreUnavailable."""
+        row = (await self._find([token])).get(token)
+        if row is None or row.kind != kind or 0 < row.expires_at <= self._clock() * 1000:
+            return None
+        return row
+
     def forget(self, token: str) -> None:
         self._rows.pop(token, None)
 

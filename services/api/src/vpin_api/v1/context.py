@@ -37,6 +37,7 @@ class Context:
     owners: Owners
     registrations_per_hour: int
     initial_energy: int
+    public_url: str = ""  # of this server, for links in mails
     app_name: str = "Blynk"
     failures: Failures = field(default_factory=Failures)
 

@@ -9,9 +9,11 @@ from vpin_messages.jobs import Job
 from vpin_messages.requests import PinReply
 
 from vpin_state import clocks
+from vpin_state.copies import bare_project
 from vpin_state.handlers.notifications import PHONES, find_widget, push_text
 from vpin_state.handlers.pins import NOT_ACTIVE, OK
 from vpin_state.json_rules import View
+from vpin_state.model import NO_PROJECT
 from vpin_state.profile import dashboard_json
 from vpin_state.registry import operation
 
@@ -30,6 +32,8 @@ _json = msgspec.json.Encoder().encode
 @operation("project")
 def project(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The project with the values of its widgets, without anything secret."""
+    if device.dash.id == NO_PROJECT:
+        return NOT_ACTIVE
     found = dashboard_json(device.dash, View.HTTP)
     if "widgets" in found:
         found["widgets"] = [_without_secrets(widget) for widget in found["widgets"]]
@@ -40,6 +44,15 @@ def _without_secrets(widget: dict[str, Any]) -> dict[str, Any]:
     if widget["type"] not in ("NOTIFICATION", "TWITTER"):
         return widget
     return {key: value for key, value in widget.items() if key not in _HIDDEN}
+
+
+@operation("cloneLink")
+def clone_link(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """A new code under which the project is kept as it is now, as the link that apps read from a QR code."""
+    code, dash = fx.new_token(), device.dash
+    dash.account.set_token(code, "clone", dash.id, body=_json(bare_project(dash)))
+    link = f"blynk://token/clone/{code}?server={fx.config.server_host}&port={fx.config.https_port}"
+    return PinReply(200, link.encode())
 
 
 @operation("rtc")
