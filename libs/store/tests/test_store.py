@@ -69,6 +69,26 @@ async def test_find_tokens_gives_those_that_exist(store: Store) -> None:
     assert await store.find_tokens([]) == {}
 
 
+async def test_a_token_is_claimed_by_who_comes_first(store: Store) -> None:
+    first, second = token("claimed x", 1), token("claimed x", 2, body=b'{"x":1}')
+    assert await store.claim_token(first) == first
+    assert await store.claim_token(second) == first
+    assert await store.claim_token(first) == first
+    odd = token("claimed \0\ud800\\", 3, body=b'{"x":1}')
+    assert await store.claim_token(odd) == odd
+
+
+async def test_users_of_an_app_and_one_dashboard(store: Store) -> None:
+    ids = [await store.create_account(account(email=f"{n}@example.com", app_name="blynkabc")) for n in range(3)]
+    await store.create_account(account())
+    assert await store.users_of("blynkabc") == ids
+    assert await store.users_of("\0") == []
+    row = dashboard(1, -7)
+    await store.commit(Changes(dashboards=[row, dashboard(1, 2)]))
+    assert await store.get_dashboard(1, -7) == row
+    assert await store.get_dashboard(2, -7) is None
+
+
 async def test_load_accounts_gives_all_rows_in_order(store: Store) -> None:
     changes = Changes(
         accounts=[account(1), account(2, "b@example.com"), account(3, "c@example.com")],

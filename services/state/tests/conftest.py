@@ -113,6 +113,7 @@ class World:
                 return self.published.get((account_id, dash_id))
             case HandOver(tasks):
                 self.handed_over += tasks
+                return None
             case Pictures(texts):
                 return [b"picture of " + text.encode() for text in texts]
 
