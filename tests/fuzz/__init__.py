@@ -1,0 +1,1 @@
+"""Hostile boards against a running server: `make fuzz`, and a short form among the integration tests."""
