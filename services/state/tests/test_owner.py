@@ -161,3 +161,15 @@ async def test_a_wrong_mark_closes_the_session(world: World) -> None:
     gateway.send(4, write(1, "x"))
     await gateway.wait(lambda: 4 in gateway.closed)
     assert await value_of(gateway) == []
+
+
+async def test_a_refreshed_token_is_refused_though_it_was_known(world: World) -> None:
+    gateway = await home(world)
+    (old,) = world.owner.tokens
+    assert (await gateway.ask(5, Side.HARDWARE, Command.HARDWARE_LOGIN, old)).grant is not None
+    gateway.send(APP, app_frame(Command.REFRESH_TOKEN, 40, b"1\x000"))
+    (_, _, new) = await gateway.wait(lambda: next((m for m in gateway.messages(APP) if m[1] == 40), None))
+    answer = await gateway.ask(6, Side.HARDWARE, Command.HARDWARE_LOGIN, old)
+    assert answer.grant is None
+    assert answer.frames == hardware_frame(Command.RESPONSE, 1, b"")[:3] + (9).to_bytes(2, "big")
+    assert (await gateway.ask(7, Side.HARDWARE, Command.HARDWARE_LOGIN, new.decode())).grant is not None

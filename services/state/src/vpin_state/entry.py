@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import structlog
@@ -52,7 +52,7 @@ class Entry:
         self._apps = AppEntry(store, settings, owner.hand_over, self._post)
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._boards: list[tuple[Outlet, EntryRequest]] = []  # wait for the next look-up
+        self._boards: list[tuple[Outlet, EntryRequest, str]] = []  # with their tokens, wait for the next look-up
         self._looking_up = asyncio.Lock()
 
     async def start(self) -> None:
@@ -65,25 +65,35 @@ class Entry:
             await asyncio.wait(self._tasks, timeout=3)
 
     def _on_delivery(self, delivery: Delivery) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(delivery))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _answer(self, delivery: Delivery) -> None:
-        """Answer all requests of one message, boards together, apps each on its own; then acknowledge."""
-        waits: list[Awaitable[None]] = []
+        """Answer at once the boards whose tokens are known; whatever else takes a task."""
+        apps: list[tuple[Outlet, EntryRequest, bytes]] = []
+        strangers = False
+        known = self._owner.tokens
         for batch in batches(delivery.body):
             outlet = self._owner.outlet(batch.gateway)
             for request in batch.requests:
-                if request.side == Side.HARDWARE:
-                    self._boards.append((outlet, request))
+                if request.side != Side.HARDWARE:
+                    apps.append((outlet, request, batch.gateway))
+                elif (row := known.get(token := _token(request.body))) is not None:
+                    _send(outlet, request, _board_answer(request, token, row))
                 else:
-                    waits.append(self._app(outlet, request, batch.gateway))
-        if self._boards:
+                    strangers = True
+                    self._boards.append((outlet, request, token))
+        if apps or strangers:
+            task = asyncio.get_running_loop().create_task(self._answer(delivery.tag, apps, strangers))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif self._consumer is not None:
+            self._consumer.ack_one(delivery.tag)
+
+    async def _answer(self, tag: int, apps: list[tuple[Outlet, EntryRequest, bytes]], strangers: bool) -> None:
+        """Answer the rest of one message, boards together, apps each on its own; then acknowledge."""
+        waits = [self._app(*request) for request in apps]
+        if strangers:
             waits.append(self._all_boards())
         await asyncio.gather(*waits)
         if self._consumer is not None:
-            self._consumer.ack_one(delivery.tag)
+            self._consumer.ack_one(tag)
 
     async def _all_boards(self) -> None:
         """Answer the boards that wait, together with those that come while others' tokens are looked up."""
@@ -91,16 +101,15 @@ class Entry:
             boards, self._boards = self._boards, []
             if not boards:
                 return
-            tokens = [_token(request.body) for _, request in boards]
-            wanted = {token for token in tokens if token}
+            wanted = {token for _, _, token in boards if token}
             try:
-                found = await self._store.find_tokens(sorted(wanted)) if wanted else {}
+                found = await self._owner.look_up(wanted)
             except StoreUnavailable:
                 metrics.logins.labels("unavailable").inc(len(boards))
-                for outlet, request in boards:  # the board comes again by itself
+                for outlet, request, _ in boards:  # the board comes again by itself
                     _send(outlet, request, EntryAnswer(close=True))
                 return
-            for (outlet, request), token in zip(boards, tokens, strict=True):
+            for outlet, request, token in boards:
                 _send(outlet, request, _board_answer(request, token, found.get(token)))
 
     def _post(self, job: Job) -> None:

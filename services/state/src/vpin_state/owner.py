@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vpin_bus import Bus, Outlet
     from vpin_messages.tasks import Task
     from vpin_store import Store
-    from vpin_store.rows import JobRow
+    from vpin_store.rows import JobRow, TokenRow
 
     from vpin_state.config import Config
     from vpin_state.model import Account
@@ -51,6 +51,7 @@ EARLY_SLABS = 1000
 KEEP_SECONDS = 600.0
 """How long an account without sessions stays in memory."""
 EVENTS_AT_ONCE = 100
+MOST_TOKENS = 100_000
 TICK_SECONDS = 1.0
 RETRY_SECONDS = 0.25
 
@@ -65,6 +66,7 @@ class Owner:
         self.shards = {number: Shard(self, number) for number in numbers}
         self.shard_count = shards
         self.accounts: dict[int, Account | None] = {}  # None: there is no such account
+        self.tokens: dict[str, TokenRow] = {}  # of devices, as they were last looked up; see :meth:`look_up`
         self.outbox = Outbox()
         self.store_ready = True
         self.config = config
@@ -74,6 +76,7 @@ class Owner:
         self._reshaped: set[Account] = set()
         self._readers: dict[int, Reader] = {}  # by account
         self._marks = 0
+        self._tokens_gone = 0
         self._outlets: dict[bytes, Outlet] = {}
         self._uplinks: dict[int, Outlet] = {}
         self._forgotten: list[tuple[int, bytes]] = []
@@ -268,6 +271,21 @@ class Owner:
         if shard.unacked >= EARLY_SLABS:
             self._urgent.set()
 
+    async def look_up(self, tokens: set[str]) -> dict[str, TokenRow]:
+        """Tokens in the database; those of devices are remembered in `tokens` until a commit here deletes them.
+
+        One that another process has deleted may stay: the owner of its account refuses it.
+        """
+        if not tokens:
+            return {}
+        gone = self._tokens_gone
+        found = await self.store.find_tokens(sorted(tokens))
+        if gone == self._tokens_gone:
+            if len(self.tokens) > MOST_TOKENS:
+                self.tokens.clear()
+            self.tokens.update((token, row) for token, row in found.items() if row.kind == "device")
+        return found
+
     async def load(self, ids: set[int], shard: int) -> None:
         """Bring accounts into memory; StoreUnavailable when the database is away."""
         if not ids:
@@ -424,6 +442,10 @@ class Owner:
             metrics.commit_seconds.observe(time.perf_counter() - started)
             metrics.commits.inc()
             metrics.commit_rows.inc(len(changes.values))
+        if changes.deleted_tokens:
+            self._tokens_gone += 1
+            for token in changes.deleted_tokens:
+                self.tokens.pop(token, None)
         self.outbox.release(number)
         for shard, tag, slabs in done:
             shard.ack(tag, slabs)
