@@ -149,6 +149,7 @@ def test_devices_are_used_through_tags_selectors_and_tiles(world):
     world.app_status(Command.CREATE_TILE_TEMPLATE, 1, 4, {"id": 1, "mode": "PAGE", "deviceIds": [4]})
     world.account.body["apps"] = [{**app_json(1), "id": "x", "isMultiFace": False}]
     seed = seeding.seed_of(world.account, "x", lambda: "t")
+    assert seed is not None
     assert [d["id"] for d in seed["project"]["devices"]] == [2, 3, 4]
 
 

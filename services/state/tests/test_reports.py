@@ -116,7 +116,7 @@ def at(text: str, zone: str = "UTC") -> int:
 
 def following(now: str, kind: dict, zone: str = "UTC") -> str | None:
     found = next_run({"reportType": {**DAILY, **kind}, "tzName": zone}, at(now, zone))
-    return found and datetime.fromtimestamp(found / 1000, ZoneInfo(zone)).isoformat()[:19]
+    return None if found is None else datetime.fromtimestamp(found / 1000, ZoneInfo(zone)).isoformat()[:19]
 
 
 NINE = 9 * 3_600_000
