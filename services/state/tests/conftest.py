@@ -15,9 +15,9 @@ from vpin_state.collect import collect
 from vpin_state.config import Config
 from vpin_state.effects import Effects
 from vpin_state.model import Account, Dashboard, Device
-from vpin_state.questions import ClaimToken, DashboardOf, FindToken, HandOver, Pictures, Question, UsersOf
+from vpin_state.questions import ClaimToken, DashboardOf, FindToken, HandOver, OpenEvents, Pictures, Question, UsersOf
 from vpin_state.session import Instance, Session
-from vpin_store.rows import AccountRow, Changes, TokenRow
+from vpin_store.rows import AccountRow, Changes, EventRow, TokenRow
 
 NOW = 1_700_000_000_000
 
@@ -46,6 +46,7 @@ class World:
         self.fx = Effects(Config())
         self.fx.now = NOW
         self.instance = Instance(b"g" * 16, Outlet())
+        self.events: dict[int, EventRow] = {}  # that are committed
         self.next_session = 1
         self.dash = Dashboard(self.account, 1, {"name": "test", "theme": "Blynk", "color": -1})
         self.dash.active = True
@@ -103,6 +104,8 @@ class World:
     def _answer(self, question: Question) -> Any:
         self.store()
         match question:
+            case OpenEvents(_, code):
+                return [row for row in self.events.values() if row.code == code and not row.resolved_at]
             case FindToken(token):
                 return self.tokens.get(token)
             case ClaimToken(row):
@@ -118,9 +121,11 @@ class World:
                 return [b"picture of " + text.encode() for text in texts]
 
     def store(self) -> None:
-        """The tokens of the account go into the database."""
+        """The tokens and events of the account go into the database."""
         changes = Changes()
         collect(self.account, changes)
+        assert len({row.id for row in changes.events}) == len(changes.events), "an upsert takes a key once"
+        self.events |= {row.id: row for row in changes.events}
         for token in changes.deleted_tokens:
             self.tokens.pop(token, None)
         self.tokens |= {row.token: row for row in changes.tokens}

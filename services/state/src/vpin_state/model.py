@@ -296,6 +296,7 @@ class Device:
         "first_connect_time",
         "id",
         "last_logged_ip",
+        "logged",
         "name",
         "position",
         "prefix",
@@ -316,6 +317,7 @@ class Device:
         self.data_received_at = self.data_saved_at = 0
         self.last_logged_ip = ""
         self.sessions: list[Session] = []
+        self.logged: deque[EventRow] | None = None  # the last events that its board has logged
         self.bank = dash.bank(id)
         self.prefix = b"%d-%d\0" % (dash.id, id)  # in front of bodies to apps
         self.body_limit = DEFAULT_BODY_LIMIT

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from vpin_state.owner import Owner
 
 
+END_OF_TIME = 1 << 62
+EVENTS_LOOKED_AT = 1000
+"""Newest events of a device among which one that is to be resolved is looked for."""
 TASKS_AT_ONCE = 20
 """Tasks on their way to the bus at a time: each may be as large as a project."""
 
@@ -64,7 +67,15 @@ class Pictures:
     texts: tuple[str, ...]
 
 
-Question = FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
+@dataclass(frozen=True, slots=True)
+class OpenEvents:
+    """The committed events of a device that have a code and are not resolved, newest first (list of EventRow)."""
+
+    device: tuple[int, int, int]  # account, dashboard, device
+    code: str
+
+
+Question = OpenEvents | FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
 
 
 async def find_answer(question: Question, owner: Owner) -> Any:
@@ -78,6 +89,9 @@ async def find_answer(question: Question, owner: Owner) -> Any:
             return [user for app_id in app_ids for user in await owner.store.users_of(app_id)]
         case DashboardOf(account_id, dash_id):
             return await _dashboard(owner, account_id, dash_id)
+        case OpenEvents(device, code):
+            rows = await owner.store.list_events(device, 0, END_OF_TIME, "", END_OF_TIME, EVENTS_LOOKED_AT)
+            return [row for row in rows if row.code == code and not row.resolved_at]
         case HandOver(tasks):
             for at in range(0, len(tasks), TASKS_AT_ONCE):
                 outlets = {owner.hand_over(account_id, task) for account_id, task in tasks[at : at + TASKS_AT_ONCE]}
