@@ -120,8 +120,7 @@ def measure(system: System, number: int, seconds: float) -> Round:
     """One round on a system that is started for it."""
     with running(system) as started:
         found = Round(started.figures)
-        # straight to the gateway: the edge takes two of the open files that a process may have for each connection
-        run_bench(found, system, number, started, "connections", *started.direct)
+        run_bench(found, system, number, started, "connections")
         run_bench(found, system, number, started, "all", "--idle", "0", "--seconds", str(seconds))
     return found
 
@@ -156,10 +155,9 @@ def add(found: Round, measurement: dict[str, Any]) -> None:
 
 
 class Started(NamedTuple):
-    """A running system: where it listens, how boards get to the gateway itself, what to watch, how long it took."""
+    """A running system: where it listens, what to watch, how long it took."""
 
     addresses: list[str]
-    direct: list[str]
     pids: dict[str, int]
     figures: dict[str, float]
 
@@ -188,12 +186,13 @@ def look(server: EmbeddedRun | Suite, ready: float) -> Started:
         "start: seconds until ready": ready - min(service.create_time() for service in services),
         "start: resident MiB": sum(service.memory_info().rss for service in services) / 2**20,
     }
-    direct: list[str] = []
-    if isinstance(server, Suite):
+    addresses = ["--http", server.http, "--tls", server.tls]
+    if isinstance(server, Suite):  # boards and apps go straight to the gateways: the edge is not one of the five
         listing = server.describe()
         pids |= {name: part["pid"] for name, part in listing["parts"].items()}
-        direct = ["--hardware", listening(pids["gateway-hw"], server.ops["gateway-hw"]), "--proxy-protocol"]
-    return Started(["--http", server.http, "--tls", server.tls], direct, pids, figures)
+        hardware = listening(pids["gateway-hw"], server.ops["gateway-hw"])
+        addresses += ["--hardware", hardware, "--proxy-protocol", "--app", server.app_tls["gateway-app"]]
+    return Started(addresses, pids, figures)
 
 
 def listening(pid: int, ops: str) -> str:

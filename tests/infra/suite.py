@@ -60,6 +60,7 @@ class Suite:
         }
         self.services: dict[str, Process] = {}
         self.ops: dict[str, str] = {}
+        self.app_tls: dict[str, str] = {}
         hardware = [self._add("gateway-hw", "VPIN_HARDWARE", n, gateways_hw) for n in range(gateways_hw)]
         app = [self._add("gateway-app", "VPIN_APP", n, gateways_app) for n in range(gateways_app)]
         api = [self._add("api", "VPIN_API")]
@@ -126,7 +127,8 @@ class Suite:
         """One process; returns the address that it listens on, if any."""
         name = part if count == 1 else f"{part}-{index}"
         own = {"VPIN_STATE_INDEX": str(index)} if part == "state" else {}
-        own |= {"VPIN_APP_TLS": ""} if part == "gateway-app" else {}
+        if part == "gateway-app":  # apps may also come without the edge, which terminates TLS itself
+            own["VPIN_APP_TLS"] = self.app_tls[name] = free_address()
         own |= {listen: free_address()} if listen else {}
         self.ops[name] = free_address()
         self.services[name] = service(name, part, self.folder, {**self.environment, **own}, self.ops[name])
