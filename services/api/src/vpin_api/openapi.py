@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vpin_api import openapi_iot
 from vpin_api.parsing import BODY_LIMIT, PROPERTIES
 
 DESCRIPTION = """\
@@ -26,7 +27,8 @@ TAGS: list[dict[str, Any]] = [
     {"name": "values", "description": "What the pins of a device read as; writes."},
     {"name": "events", "description": "What devices have logged."},
     {"name": "pins", "description": "Read and write the pins of a device."},
-    {"name": "project", "description": "Who is online."},
+    {"name": "project", "description": "Who is online, the project itself."},
+    *openapi_iot.TAGS,
     {"name": "server", "description": "The server itself."},
 ]
 
@@ -182,6 +184,8 @@ PATHS: dict[str, Any] = {
         "True while the project is active and an app of its owner, or of somebody it is shared with, is logged in.",
         "isAppConnected",
     ),
+    **openapi_iot.PROJECT_PATHS,
+    **openapi_iot.IOT_PATHS,
     "/api/v1/health": {
         "get": {
             "tags": ["server"],
@@ -240,6 +244,7 @@ PARTS: dict[str, Any] = {
         },
     },
     "responses": {
+        "IotError": openapi_iot.IOT_ERROR,
         "Busy": {
             "description": "The server is starting or has too much to do: try again after `Retry-After` seconds.",
             "headers": {"Retry-After": {"schema": {"type": "integer"}, "example": 1}},
