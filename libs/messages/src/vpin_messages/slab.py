@@ -12,7 +12,8 @@ from 1. The receiver drops a slab whose number it has already applied: delivery 
 
 An up entry names account, dashboard and device of its session every time. So an owner that has never heard of the session
 (it took over a second ago, the announcement is still behind in the queue) can apply its frames all the same.
-``credential`` is :func:`credential` of the token that opened the session: an owner closes a session whose token is no longer right.
+``credential`` is :func:`credential` of the token that opened the session: an owner closes a session whose token is no
+longer right.
 
 Both walkers (:func:`up_entries`, :func:`down_entries`) are for tests and slow paths; the hot paths unpack with the structs.
 """
@@ -54,7 +55,9 @@ class Up(IntEnum):
     HEARTBEAT = 5  # the sender is alive; session 0, no payload
     TICK = 6  # an owner's own clock, through its queue; no payload
     REQUEST = 7  # payload: msgpack of vpin_messages.requests.PinRequest; session = number that the reply repeats
-    RESULT = 8  # payload: status u16, message id u16: outcome of a notification job, for that session of `gateway` (16 bytes, in front)
+    RESULT = (
+        8  # payload: gateway (16 bytes), status u16, message id u16: outcome of a notification job, for its session
+    )
     BYE = 9  # the sender stops in order: drop its sessions now
     TASK = 10  # payload: msgpack of vpin_messages.tasks.Task for the account's owner; session = the connection that waits, or 0
 
