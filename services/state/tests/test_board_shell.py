@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from state_shell import Gateway, World
 from vpin_messages.slab import Side
 from vpin_protocol import Command, app_frame
-from vpin_state import entry, owner
+from vpin_state import owner
 
 pytestmark = pytest.mark.anyio
 
@@ -60,8 +61,8 @@ async def test_a_provision_token_expires(world: World, monkeypatch: pytest.Monke
     made = json.loads(
         await call(gateway, Command.PROVISION_TOKEN, 7, '1\0{"id":3,"name":"pump","boardType":"ESP8266"}')
     )
-    now = entry.time.time_ns()
-    monkeypatch.setattr(entry.time, "time_ns", lambda: now + 8 * 24 * 3600 * 10**9)
+    now = time.time_ns()
+    monkeypatch.setattr("vpin_state.entry.time.time_ns", lambda: now + 8 * 24 * 3600 * 10**9)
     assert (await gateway.ask(BOARD, Side.HARDWARE, Command.HARDWARE_LOGIN, made["token"])).grant is None
 
 
