@@ -141,11 +141,11 @@ def up_entries(slab: bytes) -> Iterator[UpEntry]:
     while at < end:
         if end - at < UP.size:
             raise SlabError("slab ends inside an entry")
-        *fields, length = UP.unpack_from(slab, at)
+        kind, side, session, account, dash, device, mark, length = UP.unpack_from(slab, at)
         at += UP.size
         if end - at < length:
             raise SlabError("slab ends inside a payload")
-        yield UpEntry(*fields, slab[at : at + length])
+        yield UpEntry(kind, side, session, account, dash, device, mark, slab[at : at + length])
         at += length
 
 
