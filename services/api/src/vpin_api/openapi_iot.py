@@ -247,7 +247,10 @@ def _body(properties: dict[str, Any], example: Any) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}
 
 
-_WRONG_BODY = {"500": _refused("Unexpected content type. Expecting application/json.", "Error parsing body param. {")}
+_WRONG_BODY = {
+    "413": {"description": "The body is too large."},
+    "500": _refused("Unexpected content type. Expecting application/json.", "Error parsing body param. {"),
+}
 _TEXT = {"type": "string"}
 
 PROJECT_PATHS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from vpin_api.v1.problems import documented
 from vpin_api.v1.templates import Text
 from vpin_api.v1.types import Cursor, Limit, Model, Page, Sometime, cursor_of, position_of
 
-router = APIRouter(prefix="/devices", tags=["devices"], responses=documented(401, 422, 503))
+router = APIRouter(prefix="/devices", tags=["devices"], responses=documented(401, 413, 422, 503))
 
 DeviceId = Annotated[int, Path(alias="id", ge=0, lt=1 << 63, examples=[2097152])]
 Name = Annotated[Text, Field(min_length=1, max_length=50, examples=["Greenhouse 1"])]

@@ -100,6 +100,8 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
+        if error.status_code == 400:  # FastAPI, of bytes that are no text
+            return answer(Problem(422, "The body is no JSON.", errors=[(["body"], "no JSON")]))
         return answer(Problem(error.status_code, str(error.detail), headers=dict(error.headers or {})))
 
     async def on_invalid(request: Request, error: Exception) -> JSONResponse:

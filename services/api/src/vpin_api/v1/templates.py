@@ -13,7 +13,7 @@ from vpin_api.v1.problems import documented
 from vpin_api.v1.types import Cursor, Instant, Limit, Model, Page, PinPath, cursor_of, position_of, to_pin
 from vpin_api.v1.users import check_text
 
-router = APIRouter(prefix="/templates", tags=["templates"], responses=documented(401, 422, 503))
+router = APIRouter(prefix="/templates", tags=["templates"], responses=documented(401, 413, 422, 503))
 
 Text = Annotated[str, AfterValidator(check_text)]
 TemplateId = Annotated[str, Path(alias="id", max_length=64, examples=["TMPLabcd1234"])]

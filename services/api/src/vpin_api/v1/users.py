@@ -26,7 +26,7 @@ _NOBODY = hash_password(secrets.token_hex())
 _email = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
 _registrations: deque[float] = deque()
 
-router = APIRouter(tags=["account"], responses=documented(503))
+router = APIRouter(tags=["account"], responses=documented(413, 503))
 
 
 def _check_email(text: str) -> str:

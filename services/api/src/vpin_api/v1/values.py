@@ -13,7 +13,7 @@ from vpin_api.v1.problems import Problem, documented
 from vpin_api.v1.templates import Text
 from vpin_api.v1.types import Model, PinPath, Sometime, to_pin
 
-router = APIRouter(prefix="/devices", tags=["values"], responses=documented(401, 404, 422, 503))
+router = APIRouter(prefix="/devices", tags=["values"], responses=documented(401, 404, 413, 422, 503))
 
 PARTS_MAX = 255
 Scalar = bool | int | float | Annotated[Text, Field(max_length=65_536)]
