@@ -7,10 +7,9 @@ import pytest
 from vpin_messages import entry
 from vpin_messages.entry import Opening, Provision
 from vpin_protocol import Command
-from vpin_state import clocks
+from vpin_state import clocks, live
 from vpin_state.config import Config
 from vpin_state.handlers import presence
-from vpin_state.handlers.hardware import written_at
 from vpin_state.provisioning import join
 from vpin_state.reading import READING_ID, Reader
 
@@ -35,22 +34,41 @@ def test_a_second_log_in_is_refused_and_changes_nothing(world, command):
 # -- groups
 
 
-def test_all_writes_of_a_group_share_one_moment(world):
-    world.send(world.board, Command.GROUP, "b")
-    opened = world.fx.now
-    world.fx.now += 500
-    assert written_at(world.fx, world.board) == opened
-    world.send(world.board, Command.GROUP, "e")
-    assert written_at(world.fx, world.board) == world.fx.now
-    assert world.sent_to(world.board) == []
+@pytest.fixture
+def graphed(world):
+    """The world with a graph of V3; its points are told by `points`."""
+    pin = {"pin": 3, "pinType": "VIRTUAL", "min": 0, "max": 255}
+    json = widget(1, "ENHANCED_GRAPH", dataStreams=[{"targetId": 0, "pin": pin}], selectedPeriods=["LIVE"])
+    assert world.app_status(Command.CREATE_WIDGET, 1, json) == 200
+    return world
 
 
-def test_a_group_may_bring_its_time_but_none_of_the_future(world):
-    world.send(world.board, Command.GROUP, "t", world.fx.now - 90)
-    assert written_at(world.fx, world.board) == world.fx.now - 90
-    for stamp in (world.fx.now + HOUR, "soon", "", "9" * 400):
-        world.send(world.board, Command.GROUP, "t", stamp)
-        assert written_at(world.fx, world.board) == world.fx.now
+def write(world, value):
+    world.send(world.board, Command.HARDWARE, "vw", 3, value)
+
+
+def points(world):
+    return live.points_of(world.device.bank, ord("v"), 3)
+
+
+def test_all_writes_of_a_group_share_one_moment(graphed):
+    began = graphed.fx.now
+    graphed.send(graphed.board, Command.GROUP, "b")
+    for value in (1, 2):
+        graphed.fx.now += 500
+        write(graphed, value)
+    graphed.send(graphed.board, Command.GROUP, "e")
+    write(graphed, 3)
+    assert points(graphed) == [(began, 1.0), (began, 2.0), (began + 1000, 3.0)]
+    assert graphed.sent_to(graphed.board) == []
+
+
+def test_a_group_may_bring_its_time_but_none_of_the_future(graphed):
+    now = graphed.fx.now
+    for stamp in (now - 90, now + HOUR, "soon", "", "9" * 400):
+        graphed.send(graphed.board, Command.GROUP, "t", stamp)
+        write(graphed, 1)
+    assert [at for at, _ in points(graphed)] == [now - 90, now, now, now, now]
 
 
 # -- sync

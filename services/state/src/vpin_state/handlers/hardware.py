@@ -39,7 +39,7 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if body[1:2] != b"w":
         return
     kind, number, value = _parse_write(body)
-    taken = take_device_write(fx, device, kind, number, value)
+    taken = take_device_write(fx, device, kind, number, value, at=session.group_time)
     if taken is None:
         return
     if taken is not value:  # cropped, or the fallback: the board would differ from the server
@@ -51,13 +51,18 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
         device.bank.fast[body[: body.find(0, 3)]] = device.bank.pin(kind, number)
 
 
-def take_device_write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> bytes | None:
-    """A board has written: store it, and remember when data came. What was stored; None where its datastreams refuse it."""
+def take_device_write(
+    fx: Effects, device: Device, kind: int, number: int, value: bytes, *, at: int = 0
+) -> bytes | None:
+    """A board has written: store it, and remember when data came. What was stored; None where its datastreams refuse it.
+
+    `at`: the moment (ms) under which history keeps it; 0: now.
+    """
     device.data_received_at = fx.now
     admitted = datastreams.admitted(device, kind, number, value)
     if admitted is not None:
         store(fx, device.bank, kind, number, admitted)
-        live.record(device.bank, kind, number, admitted, fx.now)
+        live.record(device.bank, kind, number, admitted, at or fx.now)
     return admitted
 
 
@@ -76,11 +81,6 @@ def group(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
 def parse_stamp(text: bytes) -> int:
     """Milliseconds since 1970 as a board tells them; 0 where they are none."""
     return int(text) if len(text) <= LONGEST_STAMP and text.isdigit() else 0
-
-
-def written_at(fx: Effects, session: Session) -> int:
-    """The moment (ms) under which history keeps what a board writes now: that of its open group, else now."""
-    return session.group_time or fx.now
 
 
 def _parse_write(body: bytes) -> tuple[int, int, bytes]:
