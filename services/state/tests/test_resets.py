@@ -105,7 +105,7 @@ async def log_in(gateway: Gateway, password: str) -> int:
 async def test_a_password_is_reset_with_the_mailed_token(gateway: Gateway, post: Post) -> None:
     assert await status(gateway, "start", " A@Example.com ", "Blynk") == OK
     (mail,) = post.jobs
-    assert (mail.to, mail.subject) == ([EMAIL], "Password restoration for your Blynk account.")
+    assert (mail.to, mail.subject) == ([EMAIL], "Password restoration for your vpin account.")
     assert mail.attempt == LAST_ATTEMPT
     token = token_in(mail)
     assert token in mail.html
@@ -120,7 +120,7 @@ async def test_a_password_is_reset_with_the_mailed_token(gateway: Gateway, post:
     assert await status(gateway, "reset", token, "newer") == NOT_ALLOWED
     assert await log_in(gateway, "old") == NOT_AUTHENTICATED
     assert await log_in(gateway, "new") == OK
-    assert [job.subject for job in post.jobs] == [mail.subject, "Your new password on Blynk"]
+    assert [job.subject for job in post.jobs] == [mail.subject, "Your new password on vpin"]
     assert token not in post.jobs[1].text + post.jobs[1].html
     assert await status(gateway, "start", EMAIL, "Blynk") == OK
 
@@ -203,5 +203,5 @@ async def test_a_new_user_is_welcomed_where_mail_can_be_sent(world: World, gatew
     await gateway.ask(8, Side.APP, Command.REGISTER, "new@example.com", "hash", "OtherApp")
     await post.came(1)
     (mail,) = post.jobs
-    assert (mail.to, mail.subject, mail.text) == (["new@example.com"], "Get started with Blynk", "")
+    assert (mail.to, mail.subject, mail.text) == (["new@example.com"], "Get started with vpin", "")
     assert "Welcome to Blynk" in mail.html

@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     restore_host: str = Field(
         default="", description="host[:port] in links to a new password; empty: server_host and the port of http"
     )
-    product_name: str = Field(default="Blynk", description="what mails and push messages call the product")
+    product_name: str = Field(default="vpin", description="what mails and push messages call the product")
 
     admin_email: str = Field(default="admin@vpin.local", description="first administrator, made when there is none")
     admin_password: SecretStr = Field(

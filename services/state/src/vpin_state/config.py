@@ -12,7 +12,7 @@ class Config:
     server_host: str = "localhost"
     http_port: int = 8080
     https_port: int = 9443
-    product_name: str = "Blynk"
+    product_name: str = "vpin"
     hardware_idle_timeout: int = 10
     notification_interval: int = 5
     mails_per_day: int = 100

@@ -20,7 +20,7 @@ class EntrySettings:
     server_host: str
     registrations_per_hour: int
     initial_energy: int
-    product_name: str = "Blynk"
+    product_name: str = "vpin"
     restore_host: str = "localhost"
     """Where links in mails about passwords lead: host and, where it needs one, port."""
     sends_mail: bool = False
