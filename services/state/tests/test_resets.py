@@ -204,4 +204,4 @@ async def test_a_new_user_is_welcomed_where_mail_can_be_sent(world: World, gatew
     await post.came(1)
     (mail,) = post.jobs
     assert (mail.to, mail.subject, mail.text) == (["new@example.com"], "Get started with vpin", "")
-    assert "Welcome to Blynk" in mail.html
+    assert "Welcome to vpin" in mail.html
