@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from state_world import World
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_state import registry, templates
 from vpin_state.collect import collect
@@ -14,8 +15,6 @@ from vpin_state.handlers.manage_devices import device_of, number_of
 from vpin_state.load import build_account
 from vpin_state.model import NO_PROJECT, Dashboard, Device
 from vpin_store.rows import AccountRows, Changes
-
-from conftest import World
 
 V = ord("v")
 STREAM: dict[str, Any] = {
