@@ -102,7 +102,7 @@ class Board:
             return True
         return True
 
-    def _ask(self, command: int, *parts: object) -> int:
+    def _ask(self, command: int, *parts: object) -> int | None:
         number = self.send(command, *parts)
         while True:
             frame = self._next()
