@@ -130,7 +130,7 @@ async def _assault(target: Target, token: str, maker: Generator, count: int, rep
             await socket.drop()
             socket = None
             continue
-        make = maker.frame if hostile else maker.write
+        make = maker.frame if hostile else maker.honest
         socket.transport.write(b"".join(make() for _ in range(size)))
         try:
             if not await socket.fence():
