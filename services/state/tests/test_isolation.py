@@ -245,3 +245,15 @@ def test_nobody_else_sees_a_value(victim, stranger):
     assert "classified" in json.dumps(dashboard_json(victim.secret_dash))
     assert {session.account.id for session, _ in victim.fx.sends} == {1}
     assert stranger.fx.sends == []
+
+
+def test_a_guest_who_logs_out_leaves_the_phones_of_the_owner(world: World) -> None:
+    phones = {"owner": "t1", "guest": "t2"}
+    widget = world.dash.add_widget({"type": "NOTIFICATION", "id": 9, "androidTokens": phones, "iOSTokens": {}})
+    world.dash.settings = {**world.dash.settings, "isShared": True}
+    guest = world.app_session(shared=world.dash)
+    world.ask(guest, Command.LOGOUT)
+    assert widget.json["androidTokens"] == phones
+    guest = world.app_session(shared=world.dash)
+    world.ask(guest, Command.LOGOUT, "guest")
+    assert widget.json["androidTokens"] == {"owner": "t1"}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import msgspec
 
-
 ACCOUNT = -1
 """Device of a request that concerns the account as a whole (management API): its dash and credential are 0."""
 

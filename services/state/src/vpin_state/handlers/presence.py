@@ -117,9 +117,16 @@ def app_gone(fx: Effects, session: Session) -> None:
 
 @handles(Command.LOGOUT, APP, also_shared=True)
 def logout(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
-    """`[uid]`: forget the push token of that phone, or all; answer, then close (spec 02, 11)."""
+    """`[uid]`: forget the push token of that phone, or all; answer, then close (spec 02, 11).
+
+    A guest makes the server forget its own phone in the shared project, nobody else's.
+    """
     uid = body.decode(errors="replace")
-    for dash in session.account.dashboards.values():
+    dashboards = list(session.account.dashboards.values())
+    if session.shared:
+        uid = uid or session.uid
+        dashboards = [session.dash] if session.dash is not None and uid else []
+    for dash in dashboards:
         for widget in dash.widgets:
             if widget.type == "NOTIFICATION" and _forget_push(widget.json, uid):
                 widget.changed()
