@@ -247,7 +247,7 @@ def test_nobody_else_sees_a_value(victim, stranger):
     assert stranger.fx.sends == []
 
 
-def test_a_guest_who_logs_out_leaves_the_phones_of_the_owner(world: World) -> None:
+def test_a_guest_who_logs_out_leaves_the_phones_of_the_owner(world):
     phones = {"owner": "t1", "guest": "t2"}
     widget = world.dash.add_widget({"type": "NOTIFICATION", "id": 9, "androidTokens": phones, "iOSTokens": {}})
     world.dash.settings = {**world.dash.settings, "isShared": True}
