@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from vpin_bus import Queue
-from vpin_bus.amqp.publishing import STALL, AmqpOutlet, Publisher
+from vpin_bus.amqp.publishing import AT_ONCE, STALL, AmqpOutlet, Publisher
 from vpin_bus.outlet import Turn
 
 pytestmark = pytest.mark.anyio
@@ -46,35 +46,36 @@ def connection(outlets: int) -> tuple[Any, Wire, list[AmqpOutlet]]:
 
 
 async def test_who_stands_in_line_publishes_all_it_got_when_its_turn_comes() -> None:
-    channel, wire, (first, second) = connection(2)
-    first.add(b"a")
-    second.add(b"b")
+    channel, wire, (*first, last) = connection(AT_ONCE + 1)
+    for outlet in first:
+        outlet.add(b"a")
+    last.add(b"b")
     await asyncio.sleep(0)
-    assert len(wire.written) == 1
-    second.add(b"c")
+    assert len(wire.written) == AT_ONCE
+    last.add(b"c")
     await asyncio.sleep(0)
-    assert len(wire.written) == 1
+    assert len(wire.written) == AT_ONCE
     channel.on_confirm(1, False, True)
-    assert len(wire.written) == 2
-    assert b"bc" in wire.written[1]
+    assert len(wire.written) == AT_ONCE + 1
+    assert b"bc" in wire.written[-1]
 
 
 async def test_a_confirm_that_does_not_come_stops_nobody_else() -> None:
-    _, wire, (first, second, third) = connection(3)
-    for outlet in (first, second, third):
+    _, wire, outlets = connection(AT_ONCE + 2)
+    for outlet in outlets:
         outlet.add(b"x")
     await asyncio.sleep(0)
-    assert len(wire.written) == 1
+    assert len(wire.written) == AT_ONCE
     async with asyncio.timeout(20 * STALL):
-        while len(wire.written) < 3:  # noqa: ASYNC110  nobody tells when something is written
+        while len(wire.written) < AT_ONCE + 2:  # noqa: ASYNC110  nobody tells when something is written
             await asyncio.sleep(STALL / 5)
 
 
 async def test_a_closed_outlet_gives_its_turn_away() -> None:
-    channel, wire, (first, second, third) = connection(3)
-    for outlet in (first, second, third):
+    channel, wire, outlets = connection(AT_ONCE + 2)
+    for outlet in outlets:
         outlet.add(b"x")
     await asyncio.sleep(0)
-    second.close()
+    outlets[AT_ONCE].close()
     channel.on_confirm(1, False, True)
-    assert len(wire.written) == 2
+    assert len(wire.written) == AT_ONCE + 1
