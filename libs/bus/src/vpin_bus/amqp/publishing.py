@@ -1,7 +1,7 @@
 """Publishing with confirms: one channel for all, and outlets that keep their order (see ``sequence``).
 
 The outlets of a connection take turns: while AT_ONCE slabs await their confirm, those with entries stand in line, and what
-is added meanwhile joins their next slab. So slabs grow with the load of the broker, not with the number of queues (measured with
+is added meanwhile joins their next slab. So slabs grow with the load of the broker, not the number of queues (measured with
 eight shards and one frame in flight each: a third less processor time in the broker, 40 % more frames when pipelined).
 A confirm that is slow to come, of a queue that has lost its leader for instance, holds the others up for STALL only.
 """
