@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from signal import SIGUSR1
 
 from infra.packages import need
 from infra.process import Process, free_port, listens, wait_until
+from infra.vpin import metrics
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
+
+DOWN = re.compile(r'^haproxy_server_status\{proxy="(hardware|app|api)",server="\w+",state="UP"\} 0', re.MULTILINE)
 
 
 class HAProxy:
@@ -50,6 +54,10 @@ class HAProxy:
         """Returns once both ports are open."""
         self.process.start()
         wait_until(lambda: all(map(listens, self._ports)), 10, "haproxy", self.process)
+
+    def wait_for_servers(self) -> None:
+        """Until its health checks have found every server, also those that were away."""
+        wait_until(lambda: not DOWN.search(metrics(self.ops)), 10, "a server behind haproxy", self.process)
 
     def close_ports(self) -> None:
         """Take no new clients; those that are there stay until the gateways let them go."""

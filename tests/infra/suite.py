@@ -89,6 +89,7 @@ class Suite:
             process.start()
         _together([lambda name=name: wait_ready(self.services[name], self.ops[name]) for name in self.services])
         self.edge.start()
+        self.edge.wait_for_servers()
         health = f"http://{self.http}/api/v1/health"
         wait_until(lambda: status(health) == 200, READY_SECONDS, "the edge's /api/v1/health")
 
