@@ -78,6 +78,10 @@ def main(
     only: Annotated[System | None, typer.Option(help="Measure this system alone.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each system; the table has the median.")] = 3,
     seconds: Annotated[float, typer.Option(help="Length of each run.")] = 5.0,
+    shards: Annotated[
+        int,
+        typer.Option(min=1, help="VPIN_SHARDS: one state process needs few; each is a queue with slabs of its own."),
+    ] = 4,
 ) -> None:
     """Measure vpin on this machine, which should have nothing else to do."""
     _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -89,7 +93,7 @@ def main(
         done = []
         for number in range(1, rounds + 1):
             console.print(f"{system.value}: round {number} of {rounds}")
-            done.append(measure(system, number, seconds))
+            done.append(measure(system, number, seconds, shards))
         medians[system] = median(done)
     text = json.dumps({system: asdict(found) for system, found in medians.items()}, indent=2, ensure_ascii=False)
     (RESULTS / "medians.json").write_text(text + "\n")
@@ -116,9 +120,9 @@ def median(rounds: list[Round]) -> Round:
     )
 
 
-def measure(system: System, number: int, seconds: float) -> Round:
+def measure(system: System, number: int, seconds: float, shards: int) -> Round:
     """One round on a system that is started for it."""
-    with running(system) as started:
+    with running(system, shards) as started:
         found = Round(started.figures)
         run_bench(found, system, number, started, "connections")
         run_bench(found, system, number, started, "all", "--idle", "0", "--seconds", str(seconds))
@@ -163,12 +167,12 @@ class Started(NamedTuple):
 
 
 @contextmanager
-def running(system: System) -> Iterator[Started]:
+def running(system: System, shards: int) -> Iterator[Started]:
     """The system with an empty folder."""
     folder = Path(tempfile.mkdtemp(prefix="vpin-bench-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user
     environment = clean_environment(
-        VPIN_MESSAGE_QUOTA="0", VPIN_REGISTRATIONS_PER_HOUR="1000000", VPIN_LOG_LEVEL="warning"
+        VPIN_MESSAGE_QUOTA="0", VPIN_REGISTRATIONS_PER_HOUR="1000000", VPIN_LOG_LEVEL="warning", VPIN_SHARDS=str(shards)
     )
     server = EmbeddedRun(folder, environment) if system is System.EMBEDDED else Suite(folder, environment)
     try:
