@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpin_messages.jobs import Job
 from vpin_messages.slab import Down, down_entry
-from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status
+from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command
 
 from vpin_state.model import NO_PROJECT
 
 if TYPE_CHECKING:
-    from vpin_messages.requests import PinReply
-
     from vpin_state.config import Config
     from vpin_state.model import Account, Dashboard, Device
     from vpin_state.questions import Question
@@ -167,6 +165,3 @@ class Effects:
 
 
 Handler = Callable[[Effects, "Session", int, bytes], None]
-Operation = Callable[[Effects, "Device", "object"], "PinReply"]
-
-__all__ = ["Effects", "Handler", "Status"]

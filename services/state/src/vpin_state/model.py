@@ -187,7 +187,6 @@ class Dashboard:
         "id",
         "next_key",
         "position",
-        "prefix",
         "settings",
         "updated_at",
         "widgets",

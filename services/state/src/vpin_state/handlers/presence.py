@@ -10,7 +10,7 @@ from vpin_protocol import Command, Status
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget, push_text
 from vpin_state.registry import APP, HARDWARE, handles
-from vpin_state.values import device_sync_on_connect, pin_modes
+from vpin_state.values import SYNC_ID, device_sync_on_connect, pin_modes
 
 if TYPE_CHECKING:
     from vpin_messages.entry import Opening
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 SERVER_ID = 7777
 PIN_MODE_ID = 1
-RESEND_ID = 1111
 LAST_OUTDATED = "1.1.1"
 
 _json = msgspec.json.Encoder().encode
@@ -36,7 +35,7 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
         fx.send(session, Command.HARDWARE, PIN_MODE_ID, modes)
     if fx.config.resend_on_connect:
         for body in device_sync_on_connect(device):
-            fx.send(session, Command.HARDWARE, RESEND_ID, body)
+            fx.send(session, Command.HARDWARE, SYNC_ID, body)
     fx.to_apps(device.dash, Command.HARDWARE_CONNECTED, fx.message_id, b"%d-%d" % (device.dash.id, device.id))
     device.connect_time = fx.now
     device.first_connect_time = device.first_connect_time or fx.now

@@ -10,13 +10,11 @@ from vpin_state import lookup
 from vpin_state.errors import Refused
 from vpin_state.model import KINDS
 from vpin_state.registry import APP, HARDWARE, handles
-from vpin_state.values import app_sync, device_sync, device_sync_pin
+from vpin_state.values import SYNC_ID, app_sync, device_sync, device_sync_pin
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
     from vpin_state.session import Session
-
-SYNC_ID = 1111
 
 
 @handles(Command.HARDWARE_SYNC, HARDWARE)
