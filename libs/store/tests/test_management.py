@@ -62,9 +62,10 @@ async def test_a_first_answer_is_kept_until_it_is_out_of_date(store: Store) -> N
 
 
 async def test_tokens_of_a_kind_are_deleted_but_one(store: Store) -> None:
-    sessions = [token(name, 1, kind="session", expires_at=n) for n, name in enumerate("abc", 1)]
+    now = 1_795_322_283_721  # ms: more than 32 bits hold
+    sessions = [token(name, 1, kind="session", expires_at=now + n) for n, name in enumerate("abc", 1)]
     await store.commit(Changes(tokens=[*sessions, token("device", 1), token("other", 2, kind="session")]))
-    await store.delete_tokens(1, "session", expired_at=2)
+    await store.delete_tokens(1, "session", expired_at=now + 2)
     assert set(await store.find_tokens(list("abc"))) == {"b", "c"}
     await store.delete_tokens(1, "session", keep="b")
     assert set(await store.find_tokens([*"abc", "device", "other"])) == {"b", "device", "other"}

@@ -265,7 +265,8 @@ class _Texts:
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
         self.delete_tokens = (
-            "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND token <> $3 AND ($4 = 0 OR expires_at < $4)"
+            "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND token <> $3 "
+            "AND (CAST($4 AS bigint) = 0 OR expires_at < $4)"  # by the 0 alone PostgreSQL would take $4 for an integer
         )
         of_device = "WHERE account_id = $1 AND dash_id = $2 AND device_id = $3"
         self.event = select(dialect, EVENT, f"{of_device} AND id = $4")
