@@ -9,7 +9,7 @@ from vpin_protocol import BodyError
 from vpin_state import lookup, syncs
 from vpin_state.errors import Refused
 from vpin_state.json_rules import read_widget_json
-from vpin_state.model import ANALOG, DIGITAL, KINDS, VIRTUAL
+from vpin_state.pins import ANALOG, DIGITAL, KINDS, VIRTUAL
 from vpin_state.profile import pins_storage, widget_json
 from vpin_state.routes import route
 from vpin_state.settling import place_widget

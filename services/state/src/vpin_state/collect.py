@@ -16,7 +16,9 @@ from vpin_store.rows import (
     WidgetRow,
 )
 
-from vpin_state.model import KIND_OF_NAME, Account, Dirty, Pin
+from vpin_state.dirty import Dirty
+from vpin_state.model import Account
+from vpin_state.pins import KIND_OF_NAME, Pin
 from vpin_state.templates import DATASTREAM_COLUMNS
 
 _json = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from vpin_state.json_rules import View, visible
-from vpin_state.model import FIRST_SELECTOR, FIRST_TAG
+from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
 from vpin_state.places import places, strip_values, with_values
 from vpin_state.profile import dashboard_json, trimmed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vpin_protocol import Status
 
 from vpin_state.errors import Refused
-from vpin_state.model import KIND_OF_NAME
+from vpin_state.pins import KIND_OF_NAME
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, Device, JsonObject

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
-    from vpin_state.model import Bank
+    from vpin_state.pins import Bank
 
 POINTS = 60
 LONGEST = 64

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from vpin_protocol import Status, parse_int32, parse_int64
 
 from vpin_state.errors import Refused
-from vpin_state.model import FIRST_SELECTOR, FIRST_TAG, NO_PROJECT
+from vpin_state.model import NO_PROJECT
+from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
 from vpin_state.session import Session
 
 if TYPE_CHECKING:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpin_state import datastreams, lookup
 from vpin_state.kinds import KINDS
-from vpin_state.model import ANALOG, DIGITAL, FIRST_SELECTOR, FIRST_TAG, KIND_OF_NAME
+from vpin_state.pins import ANALOG, DIGITAL, FIRST_SELECTOR, FIRST_TAG, KIND_OF_NAME
 
 if TYPE_CHECKING:
-    from vpin_state.model import Dashboard, JsonObject, Pin
+    from vpin_state.model import Dashboard, JsonObject
+    from vpin_state.pins import Pin
 
 _SILENT = frozenset(("WEBHOOK", "TERMINAL"))
 """Types whose `value` in the JSON has nothing to do with the pin (spec 03, 9.6 and 10.2)."""

@@ -10,7 +10,8 @@ from vpin_state.places import taken, with_values
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Bank, Dashboard, Device, JsonObject, Pin, Widget
+    from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
+    from vpin_state.pins import Bank, Pin
 
 _NOT_LISTED = frozenset(("address", "firstConnectTime", "lastLoggedIP", "deviceOtaInfo"))
 

@@ -10,7 +10,7 @@ from vpin_protocol import Status
 from vpin_state import schema
 from vpin_state.errors import Refused
 from vpin_state.kinds import KINDS, PROPERTIES
-from vpin_state.model import VIRTUAL
+from vpin_state.pins import VIRTUAL
 from vpin_state.places import concerns
 
 if TYPE_CHECKING:

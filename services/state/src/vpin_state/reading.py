@@ -13,7 +13,7 @@ from vpin_protocol import Command
 
 from vpin_state import lookup
 from vpin_state.kinds import KINDS
-from vpin_state.model import ANALOG, DIGITAL, VIRTUAL
+from vpin_state.pins import ANALOG, DIGITAL, VIRTUAL
 from vpin_state.places import places_for
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from vpin_state import datastreams
 from vpin_state.kinds import KINDS, LISTS
-from vpin_state.model import FIRST_SELECTOR, KIND_OF_NAME, Route
+from vpin_state.pins import FIRST_SELECTOR, KIND_OF_NAME, Route
 from vpin_state.places import concerns, matches, members, places_for
 
 if TYPE_CHECKING:
-    from vpin_state.model import Bank, Dashboard, JsonObject
+    from vpin_state.model import Dashboard, JsonObject
+    from vpin_state.pins import Bank
 
 _BUSY = frozenset(("TERMINAL", "MAP", "LCD", "TABLE", "PLAYER", "TIME_INPUT"))
 """Types that do more with a write than keep it."""

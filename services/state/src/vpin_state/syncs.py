@@ -9,11 +9,12 @@ from vpin_protocol import Command
 
 from vpin_state import datastreams
 from vpin_state.kinds import BUTTONS, KINDS, SHOWN_BEHIND_SELECTOR
-from vpin_state.model import ANALOG, DIGITAL, FIRST_SELECTOR, KIND_OF_NAME, VIRTUAL
+from vpin_state.pins import ANALOG, DIGITAL, FIRST_SELECTOR, KIND_OF_NAME, VIRTUAL
 from vpin_state.places import Place, concerns, pin_of, places, taken
 
 if TYPE_CHECKING:
-    from vpin_state.model import Bank, Dashboard, Device, JsonObject, Pin, Route, Widget
+    from vpin_state.model import Dashboard, Device, JsonObject, Widget
+    from vpin_state.pins import Bank, Pin, Route
 
 SYNC_ID = 1111
 _WRITE = {VIRTUAL: b"vw", DIGITAL: b"dw", ANALOG: b"aw"}

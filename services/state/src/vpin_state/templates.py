@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from vpin_state.model import ANALOG, DIGITAL, KIND_OF_NAME, VIRTUAL
+from vpin_state.pins import ANALOG, DIGITAL, KIND_OF_NAME, VIRTUAL
 
 if TYPE_CHECKING:
     from vpin_state.model import Account, Device, JsonObject

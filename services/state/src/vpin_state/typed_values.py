@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vpin_state import datastreams
-from vpin_state.model import KIND_OF_NAME
+from vpin_state.pins import KIND_OF_NAME
 
 if TYPE_CHECKING:
     from vpin_state.model import Device, JsonObject

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vpin_state.effects import Effects
-    from vpin_state.model import Bank, JsonObject, Pin, Widget
+    from vpin_state.model import JsonObject, Widget
+    from vpin_state.pins import Bank, Pin
 
 _NEVER, _SUNSET, _SUNRISE = -1, -2, -3
 _SPECIAL_TIMES = {b"": _NEVER, b"ss": _SUNSET, b"sr": _SUNRISE}

@@ -8,7 +8,7 @@ from vpin_protocol import BodyError, Command, Status, parse_pin, split_first
 
 from vpin_state.errors import Refused
 from vpin_state.handlers.hardware import take_device_write
-from vpin_state.model import KINDS
+from vpin_state.pins import KINDS
 from vpin_state.registry import HARDWARE, handles
 from vpin_state.syncs import write_body
 

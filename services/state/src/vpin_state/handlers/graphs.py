@@ -15,7 +15,7 @@ from vpin_state import live, lookup
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget
 from vpin_state.kinds_table import ENUMS
-from vpin_state.model import FIRST_TAG, KINDS
+from vpin_state.pins import FIRST_TAG, KINDS
 from vpin_state.registry import APP, handles
 from vpin_state.routes import pin_key
 

@@ -8,7 +8,7 @@ from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, pa
 
 from vpin_state import datastreams, live, lookup
 from vpin_state.errors import Refused
-from vpin_state.model import FIRST_SELECTOR, FIRST_TAG, KINDS
+from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.registry import APP, HARDWARE, handles
 from vpin_state.routes import route
 from vpin_state.syncs import write_body
@@ -16,7 +16,8 @@ from vpin_state.values import SYNC_ID, app_sync, select_device, store
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
-    from vpin_state.model import Bank, Device
+    from vpin_state.model import Device
+    from vpin_state.pins import Bank
     from vpin_state.session import Session
 
 SHORTEST_WRITE = 4

@@ -11,7 +11,7 @@ from vpin_state import datastreams, events, templates, typed_values
 from vpin_state.errors import Refused
 from vpin_state.handlers.internal import INFO_KEYS
 from vpin_state.handlers.pins import NO_DATASTREAM, OK, WRONG_TYPE, admit, tell_property, write
-from vpin_state.model import KIND_OF_NAME
+from vpin_state.pins import KIND_OF_NAME
 from vpin_state.properties import set_on_pin
 from vpin_state.registry import operation
 

@@ -11,7 +11,7 @@ from vpin_messages.requests import PinReply
 
 from vpin_state import templates
 from vpin_state.errors import Declined
-from vpin_state.model import KIND_OF_NAME
+from vpin_state.pins import KIND_OF_NAME
 from vpin_state.registry import account_operation
 
 if TYPE_CHECKING:

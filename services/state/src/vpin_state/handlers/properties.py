@@ -9,7 +9,7 @@ from vpin_protocol import Command, Status, parse_int64, parse_pin, split_all, sp
 from vpin_state import datastreams, lookup, settling
 from vpin_state.errors import Refused
 from vpin_state.kinds import PROPERTIES
-from vpin_state.model import VIRTUAL
+from vpin_state.pins import VIRTUAL
 from vpin_state.properties import set_on_pin, with_property
 from vpin_state.registry import APP, HARDWARE, handles
 

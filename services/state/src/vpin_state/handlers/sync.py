@@ -8,7 +8,7 @@ from vpin_protocol import Command, Status, parse_int32, parse_pin, split_first
 
 from vpin_state import lookup
 from vpin_state.errors import Refused
-from vpin_state.model import KINDS
+from vpin_state.pins import KINDS
 from vpin_state.registry import APP, HARDWARE, handles
 from vpin_state.values import SYNC_ID, app_sync, device_sync, device_sync_pin
 
