@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from state_world import NOW
 from vpin_protocol import BodyError
-from vpin_state import lookup, syncs
+from vpin_state import datastreams, lookup, syncs
 from vpin_state.errors import Refused
 from vpin_state.json_rules import read_widget_json
 from vpin_state.pins import ANALOG, DIGITAL, KINDS, VIRTUAL
@@ -31,11 +32,11 @@ def shown(widget):
 
 
 def apps_hear(world, target=None):
-    return [body.decode().replace("\0", " ") for _, body in app_sync(world.dash, target)]
+    return [body.decode().replace("\0", " ") for _, body in app_sync(world.dash, NOW, target)]
 
 
 def board_hears(world, device=None):
-    return [body.decode().replace("\0", " ") for body in device_sync(device or world.device)]
+    return [body.decode().replace("\0", " ") for body in device_sync(device or world.device, NOW)]
 
 
 def stream(pin, **keys):
@@ -121,11 +122,11 @@ def test_a_terminal_keeps_25_lines_and_is_cleared(world):
         write(world, 5, f"line{i}")
     assert apps_hear(world) == ["1-0 vm 5 " + " ".join(f"line{i}" for i in range(5, 30))]
     assert board_hears(world) == ["vw 5 line29"]
-    assert len(http_values(world.device, VIRTUAL, 5) or ()) == 25
+    assert len(http_values(world.device, VIRTUAL, 5, NOW) or ()) == 25
     assert shown(widget)["value"] == "from the app"
     write(world, 5, "clr")
     assert apps_hear(world) == board_hears(world) == []
-    assert http_values(world.device, VIRTUAL, 5) == []
+    assert http_values(world.device, VIRTUAL, 5, NOW) == []
     assert pins_storage(world.account) == {}
 
 
@@ -151,7 +152,7 @@ def test_an_lcd_in_both_modes(world):
     add(world, "LCD", pins=[stream(6), stream(7)])
     write(world, 7, "two")
     assert apps_hear(world)[-1] == "1-0 vw 7 two"
-    assert http_values(world.device, VIRTUAL, 6) == [b"", b"two"]
+    assert http_values(world.device, VIRTUAL, 6, NOW) == [b"", b"two"]
     assert board_hears(world) == []
 
 
@@ -200,8 +201,8 @@ def test_merged_and_split_widgets(world):
     assert board_hears(world) == ["vw 5 1 2 3", "vw 6 10"]
     assert apps_hear(world) == ["1-0 vw 5 1 2 3", "1-0 vw 6 10"]
     write(world, 7, 20)
-    assert device_sync_pin(world.device, VIRTUAL, 7) == [b"vw\x006\x0010", b"vw\x007\x0020"]
-    assert http_values(world.device, VIRTUAL, 7) == [b"10", b"20"]
+    assert device_sync_pin(world.device, VIRTUAL, 7, NOW) == [b"vw\x006\x0010", b"vw\x007\x0020"]
+    assert http_values(world.device, VIRTUAL, 7, NOW) == [b"10", b"20"]
 
 
 def test_widgets_behind_a_selector_and_in_templates_have_lists(world):
@@ -250,7 +251,7 @@ def test_types_that_a_board_is_not_told(world, type_):
     add(world, type_)
     write(world, 5, "clr" if type_ == "TABLE" else "1")
     assert board_hears(world) == []
-    assert device_sync_pin(world.device, VIRTUAL, 5) == []
+    assert device_sync_pin(world.device, VIRTUAL, 5, NOW) == []
 
 
 def test_a_webhook_keeps_nothing(world):
@@ -271,33 +272,26 @@ def test_pin_modes(world):
 
 
 def test_template_generation(world):
-    base = {
-        "pinType": "VIRTUAL",
-        "syncWithLatest": True,
-        "valueType": "STRING",
-        "enumValues": None,
-        "enumFallback": None,
-    }
-    bounds = {"min": None, "max": None, "defaultValue": None}
-    world.dash.settings["dataStreams"] = [
-        {**base, **bounds, "id": 1, "pin": 1, "valueType": "INT"},
-        {**base, **bounds, "id": 2, "pin": 2, "defaultValue": "on"},
-        {**base, **bounds, "id": 3, "pin": 3, "syncWithLatest": False},
-        {**base, **bounds, "id": 4, "pin": 4},
+    streams = [
+        {"id": 1, "pin": 1, "valueType": "INT", "syncWithLatest": True},
+        {"id": 2, "pin": 2, "defaultValue": "on", "syncWithLatest": True},
+        {"id": 3, "pin": 3},
+        {"id": 4, "pin": 4, "syncWithLatest": True},
     ]
+    world.dash.settings["dataStreams"] = datastreams.read_streams(streams)
     add(world, "SLIDER", pin=9)
     for pin, value in ((3, "7"), (1, "80"), (9, "unlisted")):
         write(world, pin, value)
     assert board_hears(world) == ["vw 1 80", "vw 2 on"]
-    assert syncs.device_sync_on_connect(world.device) == device_sync(world.device)
-    assert device_sync_pin(world.device, VIRTUAL, 3) == [b"vw\x003\x007"]
-    assert device_sync_pin(world.device, VIRTUAL, 9) == []
+    assert syncs.device_sync_on_connect(world.device, NOW) == device_sync(world.device, NOW)
+    assert device_sync_pin(world.device, VIRTUAL, 3, NOW) == [b"vw\x003\x007"]
+    assert device_sync_pin(world.device, VIRTUAL, 9, NOW) == []
     assert apps_hear(world) == ["1-0 vw 1 80", "1-0 vw 2 on", "1-0 vw 3 7"]
     write(world, 1, "text")
     assert board_hears(world) == ["vw 2 on"], "what no longer fits is not synced"
     assert not route(world.device.bank, VIRTUAL, 1).fast
     add(world, "LED", pin=3, value="0")
-    assert http_values(world.device, VIRTUAL, 3) == [b"7"], "widgets are views: they clear and set nothing"
+    assert http_values(world.device, VIRTUAL, 3, NOW) == [b"7"], "widgets are views: they clear and set nothing"
 
 
 def test_tags_have_values_of_their_own(world):

@@ -12,6 +12,7 @@ from vpin_state.pins import KIND_OF_NAME
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, Device, JsonObject
+    from vpin_state.pins import Pin
 
 _VALUE_TYPES = frozenset(("INT", "DOUBLE", "STRING", "LOCATION", "ENUM", "RAW"))
 _POLICIES = frozenset(("NOTHING", "DEFAULT", "NO_DATA", "EMPTY", "DASHES"))
@@ -89,12 +90,29 @@ def fits(stream: JsonObject, value: bytes) -> bool:
     return admitted is not None and (stream["valueType"] != "ENUM" or admitted == value)
 
 
-def current(stream: JsonObject, value: bytes | None) -> bytes | None:
-    """What a reader gets: the stored value, else the default, else None."""
-    if value is not None:
-        return value
+def current(stream: JsonObject, pin: Pin | None, now: int) -> bytes | None:
+    """What a reader gets at `now` (ms): the stored value, else the default, else None.
+
+    A value that is out of date counts as never written; the default takes its place where the datastream says so (3.5).
+    """
+    if pin is not None and pin.value is not None:
+        if not is_outdated(stream, pin, now):
+            return pin.value
+        if stream["invalidateTo"] != "DEFAULT":
+            return None
     default = stream["defaultValue"]
     return default.encode() if default else None
+
+
+def is_outdated(stream: JsonObject, pin: Pin, now: int) -> bool:
+    """Whether the pin was written so long ago that its datastream gives its value up."""
+    return bool(stream["invalidateAfter"]) and now - pin.updated_at > stream["invalidateAfter"] * 1000
+
+
+def confirmation_ms(device: Device, kind: int, number: int) -> int:
+    """How long a write of an app waits for the board's word; 0: not at all (3.4)."""
+    stream = find(of(device) or [], kind, number)
+    return 0 if stream is None else int(stream["waitForConfirmation"] * 1000)
 
 
 def read_streams(raw: Any) -> list[JsonObject]:

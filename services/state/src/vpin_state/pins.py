@@ -28,7 +28,7 @@ class Bank:
     not in there takes the slow way, which fills it where the rules allow.
     """
 
-    __slots__ = ("dash", "fast", "live", "pins", "properties", "routes", "target")
+    __slots__ = ("dash", "fast", "live", "pins", "properties", "routes", "target", "waits")
 
     def __init__(self, dash: Dashboard, target: int) -> None:
         self.dash = dash
@@ -40,6 +40,7 @@ class Bank:
         self.live: dict[tuple[int, int], deque[tuple[int, float]]] | None = (
             None  # of graphs: (ms, number), oldest first
         )
+        self.waits: dict[tuple[int, int], object] | None = None  # pins that wait for a confirmation
 
     def pin(self, kind: int, number: int) -> Pin:
         """The pin, made when it is new."""

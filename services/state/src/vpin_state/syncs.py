@@ -25,11 +25,11 @@ _SPLIT = {"RGB": "splitMode", "TWO_AXIS_JOYSTICK": "split"}
 # -- to boards
 
 
-def device_sync(device: Device) -> list[bytes]:
-    """Bodies of command 20 that answer syncAll: what the server knows of this device (spec 07, 4 and 6)."""
+def device_sync(device: Device, now: int) -> list[bytes]:
+    """Bodies of command 20 that answer syncAll at `now` (ms): what the server knows of this device (spec 07, 4 and 6)."""
     streams = datastreams.of(device)
     if streams is not None:
-        return _marked(device, streams)
+        return _marked(device, streams, now)
     dash = device.dash
     frames = [frame for widget in dash.widgets for frame in _device_frames(dash, widget.json, device.id)]
     for pin in _stored(device.bank, taken(dash)):
@@ -37,12 +37,12 @@ def device_sync(device: Device) -> list[bytes]:
     return frames
 
 
-def device_sync_pin(device: Device, kind: int, number: int) -> list[bytes]:
+def device_sync_pin(device: Device, kind: int, number: int, now: int) -> list[bytes]:
     """Bodies that answer syncVirtual (or `dr`, `ar`) for one pin: the first widget on it, else what is stored."""
     streams = datastreams.of(device)
     if streams is not None:
         stream = datastreams.find(streams, kind, number)
-        return [] if stream is None else _stream_frames(device, stream)
+        return [] if stream is None else _stream_frames(device, stream, now)
     dash = device.dash
     for widget in dash.widgets:
         if any(concerns(widget.json, device.id, kind, number)):
@@ -51,10 +51,10 @@ def device_sync_pin(device: Device, kind: int, number: int) -> list[bytes]:
     return [] if pin is None else _stored_frames(pin)
 
 
-def device_sync_on_connect(device: Device) -> list[bytes]:
+def device_sync_on_connect(device: Device, now: int) -> list[bytes]:
     """Bodies that a board is sent unasked after its log-in: marked datastreams of the template generation (07, 8)."""
     streams = datastreams.of(device)
-    return [] if streams is None else _marked(device, streams)
+    return [] if streams is None else _marked(device, streams, now)
 
 
 def pin_modes(device: Device) -> bytes | None:
@@ -80,15 +80,14 @@ def _rule_pins(json: JsonObject) -> Iterator[int]:
                 yield pin["pin"]
 
 
-def _marked(device: Device, streams: list[JsonObject]) -> list[bytes]:
-    return [frame for stream in streams if stream["syncWithLatest"] for frame in _stream_frames(device, stream)]
+def _marked(device: Device, streams: list[JsonObject], now: int) -> list[bytes]:
+    return [frame for stream in streams if stream["syncWithLatest"] for frame in _stream_frames(device, stream, now)]
 
 
-def _stream_frames(device: Device, stream: JsonObject) -> list[bytes]:
+def _stream_frames(device: Device, stream: JsonObject, now: int) -> list[bytes]:
     """The value of a datastream, or its default; nothing when there is none or it no longer fits."""
     kind = KIND_OF_NAME[stream["pinType"]]
-    pin = device.bank.pins.get((kind, stream["pin"]))
-    value = datastreams.current(stream, pin.value if pin else None)
+    value = datastreams.current(stream, device.bank.pins.get((kind, stream["pin"])), now)
     if value is None or not datastreams.fits(stream, value):
         return []
     return [write_body(kind, stream["pin"], value)]
@@ -111,8 +110,8 @@ def _device_frames(dash: Dashboard, json: JsonObject, device_id: int) -> Iterato
 # -- to apps
 
 
-def app_sync(dash: Dashboard, target: int | None = None) -> list[tuple[int, bytes]]:
-    """(command, body) of everything known of a dashboard, or of one target of it: the pin store, then the widgets."""
+def app_sync(dash: Dashboard, now: int, target: int | None = None) -> list[tuple[int, bytes]]:
+    """(command, body) of what is known of a dashboard at `now` (ms), or of one target of it: the pin store, then widgets."""
     frames: list[tuple[int, bytes]] = []
     shown = taken(dash)
     for bank in dash.banks.values() if target is None else filter(None, [dash.banks.get(target)]):
@@ -125,7 +124,7 @@ def app_sync(dash: Dashboard, target: int | None = None) -> list[tuple[int, byte
             frames.append((Command.SET_PROPERTY, b"%s%d\0%s\0%s" % (prefix, number, name.encode(), value)))
     for device in dash.devices.values():
         if target is None or device.id == target:
-            frames += ((Command.APP_SYNC, device.prefix + body) for body in _stream_bodies(device))
+            frames += ((Command.APP_SYNC, device.prefix + body) for body in _stream_bodies(device, now))
     for widget in dash.widgets:
         for of, body in _app_bodies(dash, widget.json):
             if (target is None or of == target) and _streams(dash, of) is None:
@@ -139,11 +138,10 @@ def _streams(dash: Dashboard, target: int) -> list[JsonObject] | None:
     return None if device is None else datastreams.of(device)
 
 
-def _stream_bodies(device: Device) -> Iterator[bytes]:
+def _stream_bodies(device: Device, now: int) -> Iterator[bytes]:
     for stream in datastreams.of(device) or ():
         kind = KIND_OF_NAME[stream["pinType"]]
-        pin = device.bank.pins.get((kind, stream["pin"]))
-        value = datastreams.current(stream, pin.value if pin else None)
+        value = datastreams.current(stream, device.bank.pins.get((kind, stream["pin"])), now)
         if value is not None:
             yield write_body(kind, stream["pin"], value)
 
@@ -185,14 +183,14 @@ def _row_parts(row: JsonObject) -> bytes:
 # -- to the pin API
 
 
-def http_values(device: Device, kind: int, number: int) -> list[bytes] | None:
+def http_values(device: Device, kind: int, number: int, now: int) -> list[bytes] | None:
     """The strings that a read of a pin gives; None for a pin with neither widget nor value (spec 04, 1.3)."""
     dash = device.dash
     streams = datastreams.of(device)
     if streams is not None:
         stream = datastreams.find(streams, kind, number)
         pin = device.bank.pins.get((kind, number))
-        value = None if stream is None else datastreams.current(stream, pin.value if pin else None)
+        value = None if stream is None else datastreams.current(stream, pin, now)
         return None if stream is None else [] if value is None else value.split(b"\0")
     for widget in dash.widgets:
         place = next(concerns(widget.json, device.id, kind, number), None)

@@ -17,18 +17,16 @@ _number = re.compile(rb"-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?"
 """A number as JSON writes it; what is longer would not come back as it was."""
 
 
-def read(device: Device, kind: int, number: int) -> list[bytes] | None:
-    """The parts or lines of a pin: its value, else its default, else []; None for a pin that the device doesn't have."""
+def read(device: Device, kind: int, number: int, now: int) -> list[bytes] | None:
+    """The parts or lines of a pin at `now` (ms): its value, else its default, else []; None for one that the device lacks."""
     streams = datastreams.of(device)
     stream = None if streams is None else datastreams.find(streams, kind, number)
     if streams is not None and stream is None:
         return None
     pin = device.bank.pins.get((kind, number))
-    if pin is not None and pin.lines:
+    if pin is not None and pin.lines and (stream is None or not datastreams.is_outdated(stream, pin, now)):
         return list(pin.lines)
-    value = pin.value if pin is not None else None
-    if stream is not None:
-        value = datastreams.current(stream, value)
+    value = datastreams.current(stream, pin, now) if stream is not None else pin.value if pin is not None else None
     if value is None:
         return [] if stream is not None else None
     return value.split(b"\0")
@@ -40,12 +38,12 @@ def stream_of(device: Device, kind: int, number: int) -> JsonObject | None:
     return None if streams is None else datastreams.find(streams, kind, number)
 
 
-def known_pins(device: Device) -> list[tuple[int, int]]:
+def known_pins(device: Device, now: int) -> list[tuple[int, int]]:
     """(kind, number) of the pins that have something to read: digital, analog, virtual, ascending; or in list order."""
     streams = datastreams.of(device)
     if streams is not None:
         pins = [(KIND_OF_NAME[s["pinType"]], s["pin"]) for s in streams]
-        return [pin for pin in pins if read(device, *pin)]
+        return [pin for pin in pins if read(device, *pin, now)]
     return sorted((p.kind, p.number) for p in device.bank.pins.values() if p.known)
 
 

@@ -210,7 +210,7 @@ def activate(fx: Effects, session: Session, message_id: int, body: bytes) -> Non
         settling.touch(dash, fx.now)
     _greet_boards(fx, dash)
     fx.to_apps(dash, Command.ACTIVATE, message_id, body, but=session)
-    values = app_sync(dash)
+    values = app_sync(dash, fx.now)
     for app in dash.account.apps:
         if app.hears(dash):
             for command, value in values:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
-from vpin_state import datastreams, live, lookup
+from vpin_state import confirmations, datastreams, live, lookup
 from vpin_state.errors import Refused
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.registry import APP, HARDWARE, handles
@@ -62,6 +62,7 @@ def take_device_write(
     device.data_received_at = fx.now
     admitted = datastreams.admitted(device, kind, number, value)
     if admitted is not None:
+        confirmations.end(device.bank, kind, number)
         store(fx, device.bank, kind, number, admitted)
         live.record(device.bank, kind, number, admitted, at or fx.now)
     return admitted
@@ -130,16 +131,21 @@ def app_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> N
             value = admitted
             operation = write_body(kind, number, value)
             body = prefix + b"\0" + operation
-    banks = [device.bank for device in devices]
-    if FIRST_TAG <= target < FIRST_SELECTOR:
-        banks.append(dash.bank(target))
-    for bank in banks:
-        store(fx, bank, kind, number, value)
-    fx.to_apps(dash, Command.APP_SYNC, message_id, body, but=session)
+    waiting = [device for device in devices if datastreams.confirmation_ms(device, kind, number)]
+    banks = [device.bank for device in devices if device not in waiting]
+    if banks:
+        if FIRST_TAG <= target < FIRST_SELECTOR:
+            banks.append(dash.bank(target))
+        for bank in banks:
+            store(fx, bank, kind, number, value)
+        fx.to_apps(dash, Command.APP_SYNC, message_id, body, but=session)
     taken = [fx.to_device(device, message_id, operation) for device in devices]
     if not any(taken) and not dash.settings.get("isNotificationsOff"):
         fx.reply(Status.DEVICE_NOT_IN_NETWORK)
-    _remember_route(session, devices, target, len(prefix), body, banks[0], kind, number)
+    for device in waiting:
+        confirmations.hold(fx, device, kind, number, taken=taken[devices.index(device)])
+    if banks:
+        _remember_route(session, devices, target, len(prefix), body, banks[0], kind, number)
 
 
 def _remember_route(
@@ -164,7 +170,7 @@ def _select(fx: Effects, session: Session, message_id: int, body: bytes, operati
     device = lookup.device(dash, fields[2], unknown=Status.ILLEGAL_COMMAND)
     select_device(widget, device.id)
     fx.reply(Status.OK)
-    values = app_sync(dash, device.id)
+    values = app_sync(dash, fx.now, device.id)
     for app in dash.account.apps:
         if app is not session and app.hears(dash):
             fx.send(app, Command.APP_SYNC, message_id, body)

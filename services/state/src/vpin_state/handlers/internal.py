@@ -75,7 +75,7 @@ def _take_info(fx: Effects, session: Session, device: Device, fields: list[bytes
     attached = attach_itself(device, info.get("templateId", ""))
     fx.reply(Status.OK)
     if attached and fx.config.resend_on_connect:
-        for body in device_sync_on_connect(device):
+        for body in device_sync_on_connect(device, fx.now):
             fx.send(session, Command.HARDWARE, SYNC_ID, body)
 
 

@@ -36,7 +36,7 @@ def get(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """`pins` ([letter, number]) and `ids` of datastreams → a list of [name, bare text or null, JSON value]."""
     found: list[tuple[str, str | None, Any]] = []
     for kind, number in _pins(device, _object(request.payload)):
-        parts = None if kind < 0 else typed_values.read(device, kind, number)
+        parts = None if kind < 0 else typed_values.read(device, kind, number, fx.now)
         if kind < 0 or (parts is None and datastreams.of(device) is not None):
             return _no_datastream(device)
         stream = typed_values.stream_of(device, kind, number)
@@ -70,9 +70,9 @@ def get_all(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """Every pin that has a value."""
     found = {
         f"{kind:c}{number}": typed_values.to_json(
-            typed_values.stream_of(device, kind, number), typed_values.read(device, kind, number) or []
+            typed_values.stream_of(device, kind, number), typed_values.read(device, kind, number, fx.now) or []
         )
-        for kind, number in typed_values.known_pins(device)
+        for kind, number in typed_values.known_pins(device, fx.now)
     }
     return PinReply(200, _json(found))
 

@@ -25,16 +25,16 @@ _json = msgspec.json.Encoder().encode
 def list_all(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     """All pins that have something to read."""
     device = device_of(account, a["id"])
-    return PinReply(200, _json([_item(device, *pin) for pin in typed_values.known_pins(device)]))
+    return PinReply(200, _json([_item(device, *pin, fx.now) for pin in typed_values.known_pins(device, fx.now)]))
 
 
 @account_operation("getValue")
 def get(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     """`pin` is [letter, number]; 404 for one with neither datastream nor value."""
     device, kind, number = _pin(account, a)
-    if typed_values.read(device, kind, number) is None:
+    if typed_values.read(device, kind, number, fx.now) is None:
         raise Declined(404, NO_PIN)
-    return PinReply(200, _json(_item(device, kind, number)))
+    return PinReply(200, _json(_item(device, kind, number, fx.now)))
 
 
 @account_operation("putValues")
@@ -70,17 +70,17 @@ def _pin(account: Account, a: dict[str, Any]) -> tuple[Device, int, int]:
     return device_of(account, a["id"]), ord(letter), number
 
 
-def _item(device: Device, kind: int, number: int) -> JsonObject:
-    """One value; its name is the datastream's."""
+def _item(device: Device, kind: int, number: int, now: int) -> JsonObject:
+    """One value; its name is the datastream's. One that is out of date has no time: it counts as never written."""
     name = f"{kind:c}{number}".upper()
     stream = typed_values.stream_of(device, kind, number)
     pin = device.bank.pins.get((kind, number))
-    stored = pin is not None and pin.known
-    is_default = not stored and stream is not None and datastreams.current(stream, None) is not None
+    stored = pin is not None and pin.known and (stream is None or not datastreams.is_outdated(stream, pin, now))
+    is_default = not stored and stream is not None and datastreams.current(stream, pin, now) is not None
     return {
         "pin": name,
         "name": (stream["name"] if stream else None) or name,
-        "value": typed_values.to_json(stream, typed_values.read(device, kind, number) or []),
+        "value": typed_values.to_json(stream, typed_values.read(device, kind, number, now) or []),
         "updatedAt": pin.updated_at if pin is not None and stored else 0,
         "source": "default" if is_default else None,
     }

@@ -8,11 +8,12 @@ import msgspec
 from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
-from vpin_state import datastreams, live
+from vpin_state import confirmations, datastreams, live
 from vpin_state.errors import Refused
 from vpin_state.properties import set_on_widgets, widgets_on
 from vpin_state.registry import operation
 from vpin_state.routes import route
+from vpin_state.syncs import write_body
 from vpin_state.values import http_values, message_after_write, store
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _json = msgspec.json.Encoder().encode
 @operation("get")
 def get(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The value of a pin as a list of texts."""
-    values = http_values(device, ord(request.pin_type), request.pin)
+    values = http_values(device, ord(request.pin_type), request.pin, fx.now)
     if values is None:
         return PinReply(400, b"Requested pin doesn't exist in the app.")
     return PinReply(200, _json([value.decode(errors="replace") for value in values]))
@@ -70,7 +71,14 @@ def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | 
 
 
 def write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> PinReply:
-    """Store an admitted value, tell board and apps with id 111; the reply waits for the commit."""
+    """Store an admitted value, tell board and apps with id 111; the reply waits for the commit.
+
+    Where the datastream waits for a confirmation, the value only goes to the board (spec 07, 3.4).
+    """
+    if datastreams.confirmation_ms(device, kind, number):
+        taken = fx.to_device(device, HTTP_ID, write_body(kind, number, value))
+        confirmations.hold(fx, device, kind, number, taken=taken)
+        return OK
     store(fx, device.bank, kind, number, value)
     live.record(device.bank, kind, number, value, fx.now)
     device.dash.updated_at = fx.now

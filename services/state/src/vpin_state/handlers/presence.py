@@ -34,7 +34,7 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
     if device.dash.active and (modes := pin_modes(device)) is not None:
         fx.send(session, Command.HARDWARE, PIN_MODE_ID, modes)
     if fx.config.resend_on_connect:
-        for body in device_sync_on_connect(device):
+        for body in device_sync_on_connect(device, fx.now):
             fx.send(session, Command.HARDWARE, SYNC_ID, body)
     fx.to_apps(device.dash, Command.HARDWARE_CONNECTED, fx.message_id, b"%d-%d" % (device.dash.id, device.id))
     device.connect_time = fx.now

@@ -26,7 +26,7 @@ def board_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> 
     device = session.device
     assert device is not None
     if not body:
-        for value in device_sync(device):
+        for value in device_sync(device, fx.now):
             fx.answer(Command.HARDWARE, value)
         return
     operation, *pins = body.split(b"\0")
@@ -36,7 +36,7 @@ def board_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> 
     if operation[1:2] != b"r":
         return
     for pin in pins:  # what comes before a bad pin is answered: the refusal follows it
-        for value in device_sync_pin(device, kind, parse_pin(pin)):
+        for value in device_sync_pin(device, kind, parse_pin(pin), fx.now):
             fx.answer(Command.HARDWARE, value)
 
 
@@ -49,5 +49,5 @@ def app_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> No
     if session.shared and not dash.settings.get("isShared"):
         raise Refused(Status.NOT_ALLOWED)
     fx.reply(Status.OK)
-    for command, value in app_sync(dash, target):
+    for command, value in app_sync(dash, fx.now, target):
         fx.send(session, command, SYNC_ID, value)
