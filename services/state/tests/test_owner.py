@@ -90,7 +90,7 @@ async def test_a_slab_that_comes_twice_is_applied_once(world: World) -> None:
 async def test_what_was_taken_and_not_committed_survives_a_kill(world: World) -> None:
     world.flush_ms = 10_000
     gateway = await home(world)
-    world.owner._flush_seconds = 10.0  # nothing is committed by time from here on
+    world.owner.commits.flush_seconds = 10.0  # nothing is committed by time from here on
     gateway.send(BOARD, b"".join(write(i + 1, str(i)) for i in range(500)))
     await gateway.wait(lambda: sum(m[0] == Command.HARDWARE for m in gateway.messages(APP)) == 500)
     await world.kill_state()
@@ -129,7 +129,7 @@ async def test_answers_to_changes_wait_for_the_database_and_values_do_not(
     gateway.send(BOARD, write(8, "flows"))
     await value_of(gateway)
     assert [r for r in gateway.responses(APP) if r[0] in (20, 21)] == []
-    assert not world.owner.store_ready
+    assert not world.owner.commits.database_there
     away = False
     await gateway.wait(lambda: (21, 200) in gateway.responses(APP))
     assert [r for r in gateway.responses(APP) if r[0] in (20, 21)] == [(20, 200), (21, 200)]
@@ -165,7 +165,7 @@ async def test_a_wrong_mark_closes_the_session(world: World) -> None:
 
 async def test_a_refreshed_token_is_refused_though_it_was_known(world: World) -> None:
     gateway = await home(world)
-    (old,) = world.owner.tokens
+    (old,) = world.owner.memory.tokens
     assert (await gateway.ask(5, Side.HARDWARE, Command.HARDWARE_LOGIN, old)).grant is not None
     gateway.send(APP, app_frame(Command.REFRESH_TOKEN, 40, b"1\x000"))
     (_, _, new) = await gateway.wait(lambda: next((m for m in gateway.messages(APP) if m[1] == 40), None))

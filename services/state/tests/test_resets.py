@@ -145,7 +145,9 @@ async def test_a_token_survives_the_process(world: World, gateway: Gateway, post
 async def test_the_mail_of_a_token_that_was_kept_goes_out_after_a_crash(world: World, gateway: Gateway) -> None:
     """Token and mail are of one commit: nobody waits 45 minutes for a mail that never comes."""
     committed = asyncio.Event()
-    world.owner.publish_jobs = lambda rows: committed.set() if rows else None  # killed between commit and publish
+    world.owner.publisher.publish_jobs = lambda rows: (
+        committed.set() if rows else None
+    )  # killed between commit and publish
     waiting = asyncio.create_task(status(gateway, "start", EMAIL, "Blynk"))
     await asyncio.wait_for(committed.wait(), 5)
     waiting.cancel()

@@ -33,4 +33,4 @@ class StateService:
         await self.owner.stop()
 
     def checks(self) -> dict[str, bool]:
-        return {"bus": self._bus.ready, "database": self.owner.store_ready}
+        return {"bus": self._bus.ready, "database": self.owner.commits.database_there}

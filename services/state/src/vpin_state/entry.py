@@ -68,9 +68,9 @@ class Entry:
         """Answer at once the boards whose tokens are known; whatever else takes a task."""
         apps: list[tuple[Outlet, EntryRequest, bytes]] = []
         strangers = False
-        known = self._owner.tokens
+        known = self._owner.memory.tokens
         for batch in batches(delivery.body):
-            outlet = self._owner.outlet(batch.gateway)
+            outlet = self._owner.ways.to_instance(batch.gateway)
             for request in batch.requests:
                 if request.side != Side.HARDWARE:
                     apps.append((outlet, request, batch.gateway))
@@ -103,7 +103,7 @@ class Entry:
                 return
             wanted = {token for _, _, token in boards if token}
             try:
-                found = await self._owner.look_up(wanted)
+                found = await self._owner.memory.look_up(wanted)
             except StoreUnavailable:
                 metrics.logins.labels("unavailable").inc(len(boards))
                 for outlet, request, _ in boards:  # the board comes again by itself

@@ -109,7 +109,7 @@ class Shard:
         """Become active and load the accounts that the waiting slabs need, applying them in order."""
         while True:
             if not self.active:
-                await self.owner.patiently(self._activate)
+                await self.owner.commits.patiently(self._activate)
             if delivery is None:
                 if not self._waiting:
                     break
@@ -128,7 +128,7 @@ class Shard:
             self._forget()
             for sender, number in (await self.owner.store.applied(self.number)).items():
                 self._meet(sender, number)
-            self.owner.publish_jobs(await self.owner.store.jobs([self.number]))
+            self.owner.publisher.publish_jobs(await self.owner.store.jobs([self.number]))
         self.active = True
         metrics.shards_owned.inc()
         log.info("shard is owned here", shard=self.number, instances=len(self.instances))
@@ -167,11 +167,11 @@ class Shard:
     def _done(self, delivery: Delivery) -> None:
         self.last_tag = delivery.tag
         self.unacked += 1
-        self.owner.slab_applied(self)
+        self.owner.commits.slab_applied(self)
 
     def _meet(self, sender: bytes, applied: int) -> Instance:
         """A new instance: ask it for its sessions."""
-        instance = Instance(sender, self.owner.outlet(sender), applied)
+        instance = Instance(sender, self.owner.ways.to_instance(sender), applied)
         instance.heard_at_tick = self.ticks
         self.instances[sender] = instance
         if sender != self.owner.sender:
@@ -291,7 +291,7 @@ class Shard:
                     self.owner.forget_instance(self.number, instance.sender)
         self.owner.read_pins(self.number)
         if self.ticks % EVICT_TICKS == 0:
-            self.owner.evict(self.number)
+            self.owner.memory.evict(self.number)
 
     def _lose(self, instance: Instance) -> None:
         """All sessions of the instance are gone."""
@@ -318,7 +318,7 @@ class Shard:
         kind, _, number, account_id, *_, length = _unpack(body, at)
         instance = self.instances[body[1:17]]
         if kind == Up.FRAMES:
-            await self.owner.patiently(lambda: self.owner.load({account_id}, self.number))
+            await self.owner.commits.patiently(lambda: self.owner.load({account_id}, self.number))
             return at
         if kind == Up.REQUEST:
             sessions.refuse_request(self.owner, instance, number)

@@ -1,0 +1,132 @@
+"""The accounts in memory: loaded when they are first needed, kept while somebody uses them, forgotten later.
+
+Beside them: which of them have to be stored, which of them read pins of their boards, and the tokens of boards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vpin_store.rows import Changes
+
+from vpin_state import metrics
+from vpin_state.collect import collect
+from vpin_state.load import build_account
+from vpin_state.reading import Reader
+from vpin_state.seeding import plant
+
+if TYPE_CHECKING:
+    from vpin_store import Store
+    from vpin_store.rows import TokenRow
+
+    from vpin_state.model import Account
+
+KEEP_SECONDS = 600.0
+"""How long an account without sessions stays in memory."""
+MOST_TOKENS = 100_000
+
+
+class Memory:
+    """Accounts by id. `sender` is this process, in whose name a seed is committed."""
+
+    def __init__(self, store: Store, sender: bytes) -> None:
+        self.accounts: dict[int, Account | None] = {}  # None: there is no such account
+        self.tokens: dict[str, TokenRow] = {}  # of devices, as they were last looked up; see :meth:`look_up`
+        self.dirty: list[Account] = []  # to be collected by the next commit
+        self._store = store
+        self._sender = sender
+        self._reshaped: set[Account] = set()
+        self._readers: dict[int, Reader] = {}  # by account
+        self._tokens_gone = 0
+
+    async def load(self, ids: set[int], shard: int, now: int) -> None:
+        """Bring accounts into memory; StoreUnavailable when the database is away."""
+        if not ids:
+            return
+        found = await self._store.load_accounts(sorted(ids))
+        for account_id in ids:
+            rows = found.get(account_id)
+            account = build_account(rows, shard) if rows else None
+            if account is not None:
+                if plant(account, now):
+                    await self._commit_seed(account)
+                account.on_dirty = self.dirty
+                account.reshaped = self._reshaped
+                self._reshaped.add(account)
+            self.accounts[account_id] = account
+        metrics.accounts.set(len(self.accounts))
+
+    async def _commit_seed(self, account: Account) -> None:
+        """What a seed has become is committed before anybody sees it: its tokens have to let boards in at once."""
+        changes = Changes(owner=self._sender, shards=[account.shard])
+        collect(account, changes)
+        await self._store.commit(changes)
+
+    def take_dirty(self) -> list[Account]:
+        """What has to be stored now."""
+        accounts, self.dirty[:] = self.dirty[:], []
+        return accounts
+
+    def evict(self, shard: int) -> None:
+        """Forget accounts of the shard that nobody uses."""
+        now = time.monotonic()
+        for account_id, account in list(self.accounts.items()):
+            if account is None:
+                del self.accounts[account_id]
+            elif account.shard == shard:
+                if (
+                    account.apps
+                    or account.listed
+                    or account.timers
+                    or any(d.sessions for b in account.dashboards.values() for d in b.devices.values())
+                ):
+                    account.idle_since = 0.0
+                elif not account.idle_since:
+                    account.idle_since = now
+                elif now - account.idle_since > KEEP_SECONDS:
+                    del self.accounts[account_id]
+
+    def forget(self, shard: int) -> None:
+        """Another process owns the shard: drop its accounts and what they had to store."""
+        for account_id, account in list(self.accounts.items()):
+            if account is None or account.shard == shard:
+                del self.accounts[account_id]
+        self.dirty[:] = [account for account in self.dirty if account.shard != shard]
+
+    def readers(self, shard: int) -> Iterator[Reader]:
+        """Of the shard's accounts those whose displays want to read pins of boards."""
+        if self._reshaped:
+            for account in self._reshaped:
+                reader = Reader.of(account, self._readers.pop(account.id, None))
+                if reader is not None:
+                    self._readers[account.id] = reader
+            self._reshaped.clear()
+        for reader in [reader for reader in self._readers.values() if reader.account.shard == shard]:
+            if self.accounts.get(reader.account.id) is reader.account:
+                yield reader
+            else:
+                del self._readers[reader.account.id]
+
+    async def look_up(self, tokens: set[str]) -> dict[str, TokenRow]:
+        """Tokens in the database; those of devices are remembered in `tokens` until a commit here deletes them.
+
+        One that another process has deleted may stay: the owner of its account refuses it.
+        """
+        if not tokens:
+            return {}
+        gone = self._tokens_gone
+        found = await self._store.find_tokens(sorted(tokens))
+        if gone == self._tokens_gone:
+            if len(self.tokens) > MOST_TOKENS:
+                self.tokens.clear()
+            self.tokens.update((token, row) for token, row in found.items() if row.kind == "device")
+        return found
+
+    def forget_tokens(self, deleted: list[str]) -> None:
+        """A commit has deleted them."""
+        if deleted:
+            self._tokens_gone += 1
+            for token in deleted:
+                self.tokens.pop(token, None)
