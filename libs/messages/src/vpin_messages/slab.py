@@ -60,6 +60,7 @@ class Up(IntEnum):
     )
     BYE = 9  # the sender stops in order: drop its sessions now
     TASK = 10  # payload: msgpack of vpin_messages.tasks.Task for the account's owner; session = the connection that waits, or 0
+    WATCH = 11  # payload: msgpack of vpin_messages.stream.Interest; session = the reader that is to be greeted, or 0
 
 
 class Down(IntEnum):
@@ -71,6 +72,7 @@ class Down(IntEnum):
     ENTRY = 4  # payload: msgpack of vpin_messages.entry.EntryAnswer; session as in the entry request
     REPLY = 5  # payload: msgpack of vpin_messages.requests.PinReply; session as in the REQUEST
     ANNOUNCE = 6  # announce all sessions of the shard whose number is in `session`
+    STREAM = 7  # payload: msgpack of vpin_messages.stream.Batch; session = the reader that is greeted, 0: for all of the account
 
 
 class UpEntry(NamedTuple):

@@ -6,11 +6,23 @@ again; the store recovers by itself. Any other error is a fault of the caller or
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from vpin_store.errors import StoreUnavailable
-from vpin_store.rows import AccountRow, AccountRows, AnswerRow, Changes, DashboardRow, EventRow, JobRow, TokenRow
+from vpin_store.rows import (
+    AccountRow,
+    AccountRows,
+    AnswerRow,
+    Changes,
+    DashboardRow,
+    EventRow,
+    JobRow,
+    TokenRow,
+    WidgetRow,
+)
 from vpin_store.schema import (
     ACCOUNT,
     ANSWER,
@@ -44,6 +56,9 @@ _PARTS = (  # field of AccountRows, its table, the order of its rows
     ("datastreams", DATASTREAM, "template_id, position, pin_type, pin"),
 )
 
+_WANTED = {TOKEN: "AND kind <> 'download'"}
+"""Rows that an account is loaded with: there may be thousands of downloads, and its owner has no use for them."""
+
 
 class Driver(Protocol):
     """One database. Lists among the arguments are the parameters of ``Dialect.among``."""
@@ -62,6 +77,7 @@ class Driver(Protocol):
         ...
 
     async def commit(self, changes: Changes) -> None: ...
+    async def reserve_accounts(self, count: int) -> list[int]: ...
 
 
 def open_store(url: str, *, connections: int = 4) -> Store:
@@ -139,6 +155,26 @@ class Store:
             # The id is that of an account which was committed with its id (an import).
             await self._watch(self._driver.write(self._driver.dialect.next_account_id))
 
+    async def find_accounts(self, emails: Sequence[str]) -> list[AccountRow]:
+        """All accounts of these e-mails (as stored: lower case), whatever their app; one query."""
+        return ACCOUNT.loaded(await self._watch(self._driver.fetch(self._sql.by_email, list(map(escape, emails)))))
+
+    async def reserve_accounts(self, count: int) -> list[int]:
+        """Ids that no account has and none will be given: accounts may be committed with them."""
+        while True:
+            ids = await self._watch(self._driver.reserve_accounts(count))
+            if not await self._watch(self._driver.fetch(self._sql.account_ids, ids)):
+                return ids
+            # Accounts were committed with ids that had not been reserved.
+            await self._watch(self._driver.write(self._driver.dialect.next_account_id))
+
+    async def replace_password(self, account_id: int, old: str, new: str) -> bool:
+        """Set the hash unless it is another one than `old` by now."""
+        changed = await self._watch(
+            self._driver.write(self._sql.replace_password, account_id, escape(new), escape(old))
+        )
+        return bool(changed)
+
     async def set_password(self, account_id: int, password_hash: str) -> bool:
         """False: no such account."""
         changed = await self._watch(self._driver.write(self._sql.set_password, account_id, escape(password_hash)))
@@ -162,10 +198,30 @@ class Store:
         await self._watch(self._driver.write(self._sql.claim_token, *values))
         return (await self.find_tokens([row.token]))[row.token]
 
+    async def key(self, name: str) -> bytes:
+        """A secret of this installation by its name, made when it is first asked for: 32 bytes."""
+        body = json.dumps(secrets.token_hex(32)).encode()
+        row = TokenRow(f"key/{name}", "key", 0, 0, 0, 0, body)  # a client's token has no slash
+        return bytes.fromhex(json.loads((await self.claim_token(row)).body))
+
+    async def count_tokens(self, kind: str, device: tuple[int, int, int], expires_after: int) -> int:
+        """Tokens of a kind that a device (account, dashboard, device) has, by the time until which they are good."""
+        found = await self._watch(self._driver.fetch(self._sql.count_tokens, kind, *device, expires_after))
+        return found[0][0]
+
+    async def forget_tokens(self, kind: str, now: int) -> None:
+        """Delete tokens of a kind, of all accounts, that are out of date at `now` (ms)."""
+        await self._watch(self._driver.write(self._sql.forget_tokens, kind, now))
+
     async def users_of(self, app_name: str) -> list[int]:
         """Ids of the accounts of an app."""
         found = await self._watch(self._driver.fetch(self._sql.users, escape(app_name)))
         return [record[0] for record in found]
+
+    async def widgets_with(self, text: str, after: tuple[int, int, int], limit: int) -> list[WidgetRow]:
+        """Widgets of all accounts whose JSON has the text, by key (account, dashboard, widget's key), those behind `after`."""
+        found = await self._watch(self._driver.fetch(self._sql.widgets_with, *after, f"%{text}%", limit))
+        return WIDGET.loaded(found)
 
     async def get_dashboard(self, account_id: int, dash_id: int) -> DashboardRow | None:
         found = DASHBOARD.loaded(await self._watch(self._driver.fetch(self._sql.dashboard, account_id, dash_id)))
@@ -256,12 +312,28 @@ class _Texts:
 
         self.account_by_key = select(dialect, ACCOUNT, "WHERE email = $1 AND app_name = $2")
         self.account_by_id = select(dialect, ACCOUNT, "WHERE id = $1")
+        self.by_email = select(dialect, ACCOUNT, f"WHERE {among(ACCOUNT, 'email')} ORDER BY id")
+        self.account_ids = f"SELECT id FROM account WHERE {among(ACCOUNT, 'id')}"  # noqa: S608
         self.accounts = select(dialect, ACCOUNT, "WHERE id > $1 ORDER BY id LIMIT $2")
         self.super_admin = "SELECT 1 FROM account WHERE is_super_admin LIMIT 1"
         self.insert_account = insert_account(dialect)
         self.set_password = "UPDATE account SET password_hash = $2 WHERE id = $1 RETURNING id"  # noqa: S105  no password
+        self.replace_password = (
+            "UPDATE account SET password_hash = $2 WHERE id = $1 AND password_hash = $3 RETURNING id"  # noqa: S105
+        )
         self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
         self.claim_token = insert_new(dialect, TOKEN)
+        self.count_tokens = (
+            "SELECT count(*) FROM token "
+            "WHERE kind = $1 AND account_id = $2 AND dash_id = $3 AND device_id = $4 AND expires_at > $5"
+        )
+        self.forget_tokens = "DELETE FROM token WHERE kind = $1 AND expires_at > 0 AND expires_at <= $2"
+        self.widgets_with = select(
+            dialect,
+            WIDGET,
+            "WHERE (account_id, dash_id, key) > ($1, $2, $3) AND CAST(body AS text) LIKE $4 "
+            "ORDER BY account_id, dash_id, key LIMIT $5",
+        )
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
         self.delete_tokens = (
@@ -285,7 +357,11 @@ class _Texts:
         self.whole_accounts = [
             select(dialect, ACCOUNT, f"WHERE {among(ACCOUNT, 'id')}"),
             *(
-                select(dialect, table, f"WHERE {among(table, 'account_id')} ORDER BY account_id, {order}")
+                select(
+                    dialect,
+                    table,
+                    f"WHERE {among(table, 'account_id')} {_WANTED.get(table, '')} ORDER BY account_id, {order}",
+                )
                 for _, table, order in _PARTS
             ),
         ]

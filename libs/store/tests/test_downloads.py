@@ -1,0 +1,38 @@
+"""What exports need of the store: a key, tokens that are counted and forgotten, widgets by their text."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from vpin_store import Store
+from vpin_store.rows import Changes
+
+from .samples import account, token, widget
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_key_is_made_once(store: Store) -> None:
+    first, *others = await asyncio.gather(*(store.key("downloads") for _ in range(5)))
+    assert len(first) == 32
+    assert set(others) == {first}
+    assert await store.key("other") != first
+
+
+async def test_downloads_are_counted_by_device_and_forgotten_when_out_of_date(store: Store) -> None:
+    names = [("a", 0, 100), ("b", 0, 200), ("c", 1, 300)]
+    rows = [token(name, 1, kind="download", device_id=device, expires_at=at, body=b"{}") for name, device, at in names]
+    await store.commit(Changes(accounts=[account(1)], tokens=[*rows, token("t", 1), token("x", 1, kind="clone")]))
+    assert [await store.count_tokens("download", (1, 1, 0), after) for after in (99, 100, 200)] == [2, 1, 0]
+    assert [row.token for row in (await store.load_accounts([1]))[1].tokens] == ["t", "x"]
+    await store.forget_tokens("download", 200)
+    assert set(await store.find_tokens(["a", "b", "c", "t", "x"])) == {"c", "t", "x"}
+
+
+async def test_widgets_are_found_by_their_text_in_pages(store: Store) -> None:
+    rows = [widget(n, 1, key, body=b'{"reports":[1]}' if key else b'{"x":"y"}') for n in (1, 2) for key in (0, 1, 2)]
+    await store.commit(Changes(widgets=rows))
+    first = await store.widgets_with('"reports":', (0, 0, 0), 3)
+    assert first == [rows[1], rows[2], rows[4]]
+    assert await store.widgets_with('"reports":', (2, 1, 1), 3) == [rows[5]]
