@@ -6,7 +6,15 @@ import time
 
 import pytest
 from argon2.exceptions import InvalidHashError
-from vpin_store.passwords import VerifiedCache, app_hash, hash_password, verify_password
+from vpin_store.passwords import (
+    VerifiedCache,
+    app_hash,
+    hash_password,
+    hash_password_quickly,
+    is_quick,
+    strengthen,
+    verify_password,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +37,49 @@ def test_a_stored_hash_verifies_its_credential_only() -> None:
     assert not verify_password(stored, "other")
     assert not verify_password("", "")
     assert verify_password(hash_password("\ud800\0ü"), "\ud800\0ü")
+
+
+class OneAccount:
+    """Its hash, and somebody who may be faster."""
+
+    def __init__(self, password_hash: str) -> None:
+        self.password_hash = password_hash
+
+    async def replace_password(self, account_id: int, old: str, new: str) -> bool:
+        if old != self.password_hash:
+            return False
+        self.password_hash = new
+        return True
+
+
+@pytest.mark.anyio
+async def test_a_quick_hash_gets_its_full_cost_at_the_first_log_in() -> None:
+    quick = hash_password_quickly("credential")
+    assert verify_password(quick, "credential")
+    assert is_quick(quick)
+    stored = OneAccount(quick)
+    full = await strengthen(stored, 1, quick, "credential")
+    assert stored.password_hash == full
+    assert not is_quick(full)
+    assert verify_password(full, "credential")
+    assert await strengthen(stored, 1, full, "credential") == full
+
+
+@pytest.mark.anyio
+async def test_a_password_that_was_changed_meanwhile_stays() -> None:
+    quick = hash_password_quickly("credential")
+    stored = OneAccount("changed")
+    assert await strengthen(stored, 1, quick, "credential") == quick
+    assert stored.password_hash == "changed"
+
+
+def test_a_wrong_password_takes_as_long_for_a_quick_hash() -> None:
+    costs: list[float] = []
+    for stored in (hash_password("credential"), hash_password_quickly("credential")):
+        before = time.process_time()
+        assert not verify_password(stored, "other")
+        costs.append(time.process_time() - before)
+    assert costs[1] > costs[0] / 2
 
 
 def test_what_is_no_hash_is_a_fault() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from vpin_store import Store
+from vpin_store import Store, in_use
 from vpin_store.rows import AppliedRow, Changes, JobRow
 
 from .samples import account, dashboard, device, prop, token, value, widget
@@ -37,6 +37,40 @@ async def test_a_password_that_was_set_outlives_the_commits_of_who_has_the_accou
     stored = await store.get_account(1)
     assert stored
     assert (stored.password_hash, stored.energy) == ("$argon2id$new", 7)
+
+
+async def test_a_password_is_replaced_unless_it_is_another_one_by_now(store: Store) -> None:
+    await store.commit(Changes(accounts=[account(1)._replace(password_hash="old")]))
+    assert await store.replace_password(1, "old", "new")
+    assert not await store.replace_password(1, "old", "newer")
+    assert not await store.replace_password(2, "old", "new")
+    stored = await store.get_account(1)
+    assert stored
+    assert stored.password_hash == "new"
+
+
+async def test_reserved_ids_are_given_to_nobody_else(store: Store) -> None:
+    assert await store.reserve_accounts(3) == [1, 2, 3]
+    assert await store.create_account(account()) == 4
+    await store.commit(Changes(accounts=[account(2, "bob@example.com"), account(9, "carl@example.com")]))
+    assert await store.create_account(account(email="dora@example.com")) in (5, 10)
+    assert not {9, 2} & set(await store.reserve_accounts(10))
+
+
+async def test_accounts_by_their_emails(store: Store) -> None:
+    first, second, _ = [
+        await store.create_account(account(email=email, app_name=app))
+        for email, app in (("anna@example.com", "Blynk"), ("anna@example.com", "other"), ("bob@example.com", "Blynk"))
+    ]
+    found = await store.find_accounts(["anna@example.com", "nobody@example.com"])
+    assert [row.id for row in found] == [first, second]
+
+
+async def test_whether_another_process_has_the_database_open(store: Store, empty_url: str) -> None:
+    await store.ping()
+    assert await in_use(empty_url)
+    await store.close()
+    assert not await in_use(empty_url)
 
 
 async def test_list_accounts_goes_on_after_an_id(store: Store) -> None:

@@ -1,15 +1,17 @@
 """Passwords: what an app sends in place of one, how that is stored, and what was verified just now.
 
-Functions are sync and take long: call them in a thread pool.
+Sync functions take long: call them in a thread pool (argon2 lets other threads run).
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
+from typing import Protocol
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -17,6 +19,8 @@ from argon2.exceptions import VerifyMismatchError
 # argon2id as OWASP recommends for servers (19 MiB, one lane), with a pass more: 27 ms a verification on the reference
 # machine. RFC 9106's 64 MiB would let ten log-ins at a time take more memory than all of an embedded vpin may.
 _HASHER = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
+# For thousands of accounts at a time (an import): 2 ms. It lasts until the account's first log-in (docs/adr/0005).
+_QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=5 * 1024, parallelism=1)
 
 
 def app_hash(email: str, password: str) -> str:
@@ -30,17 +34,45 @@ def hash_password(app_hash: str) -> str:
     return _HASHER.hash(_bytes(app_hash))
 
 
+def hash_password_quickly(app_hash: str) -> str:
+    """The same at a thirteenth of the cost, for imports; :func:`strengthen` replaces it at the first log-in."""
+    return _QUICK_HASHER.hash(_bytes(app_hash))
+
+
 def verify_password(password_hash: str, app_hash: str) -> bool:
     """`app_hash` is the one that `password_hash` was made of. An empty `password_hash`: no password, never true.
 
-    argon2.exceptions.InvalidHashError: `password_hash` was not made by :func:`hash_password`.
+    A no takes as long for a quick hash as for any other, so nobody can tell them apart or guess faster.
+    argon2.exceptions.InvalidHashError: `password_hash` was not made by functions of this module.
     """
     if not password_hash:
         return False
     try:
         return _HASHER.verify(password_hash, _bytes(app_hash))
     except VerifyMismatchError:
+        if is_quick(password_hash):
+            _HASHER.hash(_bytes(app_hash))
         return False
+
+
+def is_quick(password_hash: str) -> bool:
+    """It does not have the cost that hashes have by now."""
+    return bool(password_hash) and _HASHER.check_needs_rehash(password_hash)
+
+
+class Passwords(Protocol):
+    """What :func:`strengthen` needs of a store."""
+
+    async def replace_password(self, account_id: int, old: str, new: str) -> bool: ...
+
+
+async def strengthen(passwords: Passwords, account_id: int, password_hash: str, app_hash: str) -> str:
+    """The hash that the account has after `app_hash` was found right: a quick one is replaced by one of full cost,
+    unless the password was changed meanwhile."""
+    if not is_quick(password_hash):
+        return password_hash
+    full = await asyncio.to_thread(hash_password, app_hash)
+    return full if await passwords.replace_password(account_id, password_hash, full) else password_hash
 
 
 class VerifiedCache:

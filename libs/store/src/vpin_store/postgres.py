@@ -110,6 +110,10 @@ class PostgresDriver:
     async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
         return await self.fetch(sql, *arguments)
 
+    async def reserve_accounts(self, count: int) -> list[int]:
+        sql = "SELECT nextval(pg_get_serial_sequence('account', 'id')) FROM generate_series(1, $1::integer)"
+        return [record[0] for record in await self.fetch(sql, count)]
+
     async def commit(self, changes: Changes) -> None:
         async with self._connection() as connection, connection.transaction():
             if changes.owner:
@@ -153,6 +157,22 @@ async def read_revision(url: str) -> str | None:
             if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
                 return None
             return await connection.fetchval("SELECT version_num FROM alembic_version")
+        finally:
+            await connection.close()
+    except _AWAY as error:
+        raise StoreUnavailable(_reason(error)) from error
+
+
+async def others(url: str) -> bool:
+    """Another process of vpin is connected to the database, by the same role."""
+    sql = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND application_name = $1 AND pid <> pg_backend_pid()"
+    )
+    try:
+        connection = await _asyncpg.connect(postgres_dsn(url), timeout=CONNECT_SECONDS)
+        try:
+            return await connection.fetchval(sql, SESSION["application_name"]) > 0
         finally:
             await connection.close()
     except _AWAY as error:

@@ -133,6 +133,9 @@ class SqliteDriver:
     async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
         return await self._writer.run(lambda connection: _fetch(connection, sql, arguments))
 
+    async def reserve_accounts(self, count: int) -> list[int]:
+        return await self._writer.run(lambda connection: _reserve_accounts(connection, count))
+
     async def commit(self, changes: Changes) -> None:
         await self._writer.run(lambda connection: _commit(connection, changes))
 
@@ -159,6 +162,24 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
             else:
                 connection.executemany(upsert(operation.table), operation.rows)
         connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _reserve_accounts(connection: sqlite3.Connection, count: int) -> list[int]:
+    """AUTOINCREMENT goes on behind what is in its table, and behind the greatest id that there is."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        sql = (
+            "SELECT max(coalesce((SELECT max(id) FROM account), 0),"
+            " coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'account'), 0))"
+        )
+        (last,) = connection.execute(sql).fetchone()
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'account'")
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('account', ?1)", [last + count])
+        connection.execute("COMMIT")
+        return list(range(last + 1, last + count + 1))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -17,7 +17,7 @@ from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_messages.slab import Side
 from vpin_protocol import Command, Status, app_frame, app_response, split_all, split_first
-from vpin_store.passwords import VerifiedCache, hash_password, verify_password
+from vpin_store.passwords import VerifiedCache, hash_password, strengthen, verify_password
 from vpin_store.rows import AccountRow
 
 from vpin_state import mails, metrics
@@ -147,7 +147,8 @@ class AppEntry:
             return True
         if not await asyncio.to_thread(verify_password, account.password_hash, app_hash):
             return False
-        self._verified.remember(account.password_hash, app_hash)
+        stored = await strengthen(self._store, account.id, account.password_hash, app_hash)
+        self._verified.remember(stored, app_hash)
         return True
 
     def _fail(self, email: str, address: str) -> None:

@@ -12,7 +12,7 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, Field
-from vpin_store.passwords import app_hash, hash_password, verify_password
+from vpin_store.passwords import app_hash, hash_password, strengthen, verify_password
 from vpin_store.rows import AccountRow, Changes
 
 from vpin_api.v1.context import SESSION, Context, Ctx, Signed, Who, now_ms, session_row, unauthorized
@@ -164,9 +164,11 @@ async def log_in(request: Request, context: Ctx, body: Credentials) -> Session:
     _not_too_often(context, keys)
     account = await context.store.find_account(email, context.app_name)
     stored = account.password_hash if account and account.password_hash else _NOBODY
-    if not await asyncio.to_thread(lambda: verify_password(stored, app_hash(email, body.password))) or account is None:
+    given = app_hash(email, body.password)
+    if not await asyncio.to_thread(verify_password, stored, given) or account is None:
         context.failures.add(keys, time.monotonic())
         raise unauthorized("E-mail address or password is wrong.")
+    await strengthen(context.store, account.id, stored, given)
     token, now = secrets.token_urlsafe(32), now_ms()
     row = session_row(token, account.id, now)
     await context.store.commit(Changes(tokens=[row]))
