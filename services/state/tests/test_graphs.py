@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 from vpin_protocol import Command
-from vpin_state import live
 from vpin_state.handlers.graphs import merge
+from vpin_state.pins import parse_number
 
 OK, ILLEGAL, NO_DATA = 200, 2, 17
 
@@ -158,4 +158,4 @@ def test_export_has_nothing_to_mail(drawn):
     [(b"1.", 1), (b".5", 0.5), (b"-1e3", -1000), (b"+7", 7), (b"", None), (b"1e9999", None), (b"9" * 65, None), (b"1,5", None)],
 )  # fmt: skip
 def test_what_is_a_number(text, number):
-    assert live.parse_number(text) == number
+    assert parse_number(text) == number

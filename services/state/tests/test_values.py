@@ -97,7 +97,6 @@ def test_only_plain_pins_are_fast(world, types, fast):
 @pytest.mark.parametrize(
     "watcher",
     [
-        {"type": "EVENTOR", "rules": [{"triggerPin": stream(5)}]},
         {"type": "ENHANCED_GRAPH", "dataStreams": [{"pin": stream(5)}]},
         {"type": "REPORT", "reportSources": [{"type": "DEVICE", "reportDataStreams": [{"pin": 5}]}]},
     ],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vpin_store.rows import EventRow
 
     from vpin_state.pins import Pin
+    from vpin_state.rules import Eventor
     from vpin_state.session import Session
     from vpin_state.templates import Template
 
@@ -135,6 +136,8 @@ class Dashboard:
         "active",
         "banks",
         "devices",
+        "eventor",
+        "eventor_is_stale",
         "id",
         "next_key",
         "position",
@@ -154,6 +157,8 @@ class Dashboard:
         self.devices: dict[int, Device] = {}
         self.banks: dict[int, Bank] = {}  # by target id: devices and tags
         self.next_key = 1  # of the next widget
+        self.eventor: Eventor | None = None  # of vpin_state.rules, which looks at it anew when it is stale
+        self.eventor_is_stale = True
 
     def bank(self, target: int) -> Bank:
         """The pins of a target, made when there are none yet."""
@@ -171,6 +176,7 @@ class Dashboard:
         if self.account.reshaped is not None:
             self.account.reshaped.add(self.account)
         self.account.routes.clear()
+        self.eventor_is_stale = True
         for bank in self.banks.values():
             bank.routes.clear()
             bank.fast.clear()

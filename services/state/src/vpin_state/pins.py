@@ -7,6 +7,7 @@ terminal, map or advanced LCD the last few writes. The *target* is a device id o
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -130,3 +131,16 @@ class Route:
         self.listed = listed
         self.live = live  # a graph shows the last numbers that boards wrote
         self.fast = fast  # exactly one pin, nothing but the value to set, nobody else to run
+
+
+LONGEST_NUMBER = 64
+"""Bytes of a value from which on it is no number."""
+_NUMBER = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+
+
+def parse_number(value: bytes) -> float | None:
+    """The value as a finite number (spec 05, 2.2.1); None for a text or several parts."""
+    if len(value) > LONGEST_NUMBER or not _NUMBER.fullmatch(value):
+        return None
+    number = float(value)
+    return None if number in (float("inf"), float("-inf")) else number

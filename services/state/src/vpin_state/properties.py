@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 _COLOR = re.compile(r"#(?P<css>[0-9a-fA-F]{6})|0[xX](?P<hex>[0-9a-fA-F]{1,8})|(?P<decimal>[0-9]{1,10})")
 
 
-def set_on_pin(device: Device, number: int, name: str, value: bytes) -> bool:
-    """Set a known property on every widget of a device's virtual pin that has it; tell whether one took it.
+def set_on_pin(device: Device, number: int, name: str, value: bytes, kind: int = VIRTUAL) -> bool:
+    """Set a known property on every widget of a device's pin that has it; tell whether one took it.
 
     Where none did, or the last was DEVICE_TILES, it is kept as it was sent, for the pin. A value that a widget can't
     read: Refused(2), and nothing has changed.
     """
-    taken = set_on_widgets(widgets_on(device, VIRTUAL, number), name, value)
+    taken = set_on_widgets(widgets_on(device, kind, number), name, value)
     if not taken or taken[-1].type == "DEVICE_TILES":
-        device.bank.set_property(VIRTUAL, number, name, value)
+        device.bank.set_property(kind, number, name, value)
     return bool(taken)
 
 

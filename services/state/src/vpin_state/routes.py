@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vpin_state import datastreams
+from vpin_state import datastreams, rules
 from vpin_state.kinds import KINDS, LISTS
 from vpin_state.pins import FIRST_SELECTOR, KIND_OF_NAME, Route
 from vpin_state.places import concerns, matches, members, places_for
@@ -41,6 +41,7 @@ def _compile(bank: Bank, kind: int, number: int) -> Route:
         and list(pins) in ([], [own])
         and not any(widget.type in _BUSY for widget in widgets)
         and datastreams.of_target(dash, bank.target) is None
+        and not rules.of(dash, bank.target, kind, number)
         and number not in watched_numbers(dash)
     )
     return Route(list(pins) or [own], widgets, fast, listed, live=(kind, number) in live_pins(dash))
@@ -97,14 +98,12 @@ def pin_key(stream: JsonObject | None) -> tuple[int, int] | None:
 
 
 def watched_numbers(dash: Dashboard) -> set[int]:
-    """Numbers of the pins whose writes a webhook, rule, graph or report wants to see, of any device and kind."""
+    """Numbers of the pins whose writes a webhook, graph or report wants to see, of any device and kind."""
     numbers: set[int] = set()
     for json in all_widgets(dash):
         match json["type"]:
             case "WEBHOOK":
                 numbers.add(json["pin"])
-            case "EVENTOR":
-                numbers.update(r["triggerPin"]["pin"] for r in json.get("rules", ()) if "triggerPin" in r)
             case "ENHANCED_GRAPH":
                 numbers.update(s["pin"]["pin"] for s in json.get("dataStreams", ()) if "pin" in s)
             case "REPORT":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command, Status, parse_pin, split_first
 
+from vpin_state.actions import run_rules
 from vpin_state.errors import Refused
 from vpin_state.handlers.hardware import take_device_write
 from vpin_state.pins import KINDS
@@ -66,5 +67,6 @@ def _send(fx: Effects, session: Session, device: Device, message_id: int, body: 
     number = parse_pin(raw_pin)
     taken = take_device_write(fx, device, kind, number, value)
     if taken is not None and device.dash.active:
+        run_rules(fx, device.dash, device.id, kind, number, taken)
         stored = body if taken is value else write_body(kind, number, taken)
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + stored)

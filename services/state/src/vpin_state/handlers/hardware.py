@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
 from vpin_state import confirmations, datastreams, live, lookup
+from vpin_state.actions import run_rules
 from vpin_state.errors import Refused
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.registry import APP, HARDWARE, handles
@@ -46,6 +47,7 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if taken is not value:  # cropped, or the fallback: the board would differ from the server
         body = write_body(kind, number, taken)
         fx.to_device(device, SYNC_ID, body)
+    run_rules(fx, device.dash, device.id, kind, number, taken)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
     if body[2:3] == b"\0" and len(device.bank.fast) < FAST_SPELLINGS and route(device.bank, kind, number).fast:
@@ -145,6 +147,7 @@ def app_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> N
     for device in waiting:
         confirmations.hold(fx, device, kind, number, taken=taken[devices.index(device)])
     if banks:
+        run_rules(fx, dash, target, kind, number, value)
         _remember_route(session, devices, target, len(prefix), body, banks[0], kind, number)
 
 
@@ -193,4 +196,7 @@ def bluetooth_resend(fx: Effects, session: Session, message_id: int, body: bytes
     device = dash.devices.get(parse_int32(device_id))
     if device is None or operation[1:2] != b"w":
         return
-    take_device_write(fx, device, *_parse_write(operation))
+    kind, number, value = _parse_write(operation)
+    taken = take_device_write(fx, device, kind, number, value)
+    if taken is not None:
+        run_rules(fx, dash, device.id, kind, number, taken)

@@ -107,7 +107,7 @@ def points(fx: Effects, device: Device, request: PinRequest) -> PinReply:
             newest = (at, value)
     pin = device.bank.pins.get((kind, number))
     if newest is not None and (pin is None or newest[0] > pin.updated_at):
-        return write(fx, device, kind, number, newest[1])
+        return write(fx, device, kind, number, newest[1], rules=False)
     return OK
 
 

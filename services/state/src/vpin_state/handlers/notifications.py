@@ -127,6 +127,33 @@ def push_text(fx: Effects, dash: Dashboard, text: str) -> None:
             _notify(fx, dash, "push", phones, text=text, details=details)
 
 
+def notify_phones(fx: Effects, dash: Dashboard, text: str) -> None:
+    """:func:`push_text` of a rule: nothing where the text is too long."""
+    if len(text) <= PUSH_MAX:
+        push_text(fx, dash, text)
+
+
+def mail_text(fx: Effects, dash: Dashboard, subject: str, text: str) -> None:
+    """A plain mail of a rule to the EMAIL widget's receiver, without one to the owner; nothing above the daily limit."""
+    account = dash.account
+    if account.mails_sent(fx.now // DAY_MS) >= fx.config.mails_per_day:
+        return
+    widget = find_widget(dash, "EMAIL")
+    to = (widget.json.get("to") if widget else None) or account.row.email
+    if len(to) > ADDRESS_MAX or not _address.fullmatch(to):
+        return
+    account.count_mail(fx.now // DAY_MS)
+    _notify(fx, dash, "mail", [to], subject=subject, text=text)
+
+
+def tweet_text(fx: Effects, dash: Dashboard, text: str) -> None:
+    """A tweet of a rule; nothing without a widget that is set up, or where the text is too long."""
+    widget = find_widget(dash, "TWITTER")
+    if widget is not None and widget.json.get("token") and widget.json.get("secret") and len(text) <= TWEET_MAX:
+        details = {"token": widget.json["token"], "secret": widget.json["secret"]}
+        _notify(fx, dash, "tweet", [], text=text, details=details)
+
+
 @operation("forgetPhone")
 def forget_phone(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The push service says that a phone (its token is `name`) is gone: every NOTIFICATION widget forgets it."""

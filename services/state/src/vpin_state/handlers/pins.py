@@ -9,6 +9,7 @@ from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
 from vpin_state import confirmations, datastreams, live
+from vpin_state.actions import run_rules
 from vpin_state.errors import Refused
 from vpin_state.properties import set_on_widgets, widgets_on
 from vpin_state.registry import operation
@@ -58,7 +59,7 @@ def extra(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """Points of history have come, the first of them as `values`: that one is the present value (spec 04, 1.4)."""
     kind, number = ord(request.pin_type), request.pin
     value = admit(device, kind, number, request.values)
-    return value if isinstance(value, PinReply) else write(fx, device, kind, number, value)
+    return value if isinstance(value, PinReply) else write(fx, device, kind, number, value, rules=False)
 
 
 def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | PinReply:
@@ -70,9 +71,10 @@ def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | 
     return WRONG_TYPE if value is None else value
 
 
-def write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> PinReply:
-    """Store an admitted value, tell board and apps with id 111; the reply waits for the commit.
+def write(fx: Effects, device: Device, kind: int, number: int, value: bytes, *, rules: bool = True) -> PinReply:
+    """Store an admitted value, run the pin's rules, tell board and apps with id 111; the reply waits for the commit.
 
+    `rules`: False for points of history, of which no rule hears.
     Where the datastream waits for a confirmation, the value only goes to the board (spec 07, 3.4).
     """
     if datastreams.confirmation_ms(device, kind, number):
@@ -82,6 +84,8 @@ def write(fx: Effects, device: Device, kind: int, number: int, value: bytes) -> 
     store(fx, device.bank, kind, number, value)
     live.record(device.bank, kind, number, value, fx.now)
     device.dash.updated_at = fx.now
+    if rules:
+        run_rules(fx, device.dash, device.id, kind, number, value)
     body = message_after_write(device, kind, number, route(device.bank, kind, number))
     fx.to_device(device, HTTP_ID, body)
     if device.dash.active:
