@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from vpin_store import Store, in_use
+from vpin_store import Conflict, Store, in_use
 from vpin_store.rows import AppliedRow, Changes, JobRow
 
 from .samples import account, dashboard, device, prop, token, value, widget
@@ -55,6 +55,13 @@ async def test_reserved_ids_are_given_to_nobody_else(store: Store) -> None:
     await store.commit(Changes(accounts=[account(2, "bob@example.com"), account(9, "carl@example.com")]))
     assert await store.create_account(account(email="dora@example.com")) in (5, 10)
     assert not {9, 2} & set(await store.reserve_accounts(10))
+
+
+async def test_an_account_whose_key_is_taken_is_a_conflict(store: Store) -> None:
+    await store.commit(Changes(accounts=[account(1)]))
+    with pytest.raises(Conflict):
+        await store.commit(Changes(accounts=[account(3, "bob@example.com"), account(2)]))
+    assert await store.get_account(3) is None
 
 
 async def test_accounts_by_their_emails(store: Store) -> None:

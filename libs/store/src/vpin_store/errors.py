@@ -12,3 +12,7 @@ class StoreUnavailable(Exception):  # noqa: N818  a state of the world, not a fa
 
 class Fenced(Exception):  # noqa: N818  a state of the world as well
     """Another process has claimed a shard: the commit is refused as a whole, what the caller knows is outdated."""
+
+
+class Conflict(Exception):  # noqa: N818  a state of the world as well
+    """Somebody else has taken a name that has to be unique (an e-mail in an app): the commit is refused as a whole."""

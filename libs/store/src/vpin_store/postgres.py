@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
-from vpin_store.errors import Fenced, StoreUnavailable
+from vpin_store.errors import Conflict, Fenced, StoreUnavailable
 from vpin_store.rows import Changes
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
@@ -137,6 +137,8 @@ class PostgresDriver:
                     if _is_lost(connection):
                         raise StoreUnavailable(str(error)) from error
                     raise
+        except asyncpg.UniqueViolationError as error:
+            raise Conflict(str(error)) from error
         except _AWAY as error:
             raise StoreUnavailable(_reason(error)) from error
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from vpin_store.errors import Fenced, StoreUnavailable
+from vpin_store.errors import Conflict, Fenced, StoreUnavailable
 from vpin_store.rows import Changes
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
@@ -83,6 +83,10 @@ class _Thread:
             if self._connection is None:
                 self._connection = self._connect()
             return work(self._connection)
+        except sqlite3.IntegrityError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise Conflict(str(error)) from error
+            raise
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF in _AWAY:
                 raise StoreUnavailable(str(error)) from error

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from vpin_store.errors import StoreUnavailable
+from vpin_store.firmware import Firmware
 from vpin_store.rows import (
     AccountRow,
     AccountRows,
@@ -95,7 +96,7 @@ def open_store(url: str, *, connections: int = 4) -> Store:
     return Store(PostgresDriver(url, connections))
 
 
-class Store:
+class Store(Firmware):
     """Made by :func:`open_store`."""
 
     def __init__(self, driver: Driver) -> None:
@@ -223,6 +224,14 @@ class Store:
         found = await self._watch(self._driver.fetch(self._sql.widgets_with, *after, f"%{text}%", limit))
         return WIDGET.loaded(found)
 
+    async def timed_accounts(self) -> list[int]:
+        """Ids of the accounts that may do something by the clock."""
+        return [record[0] for record in await self._watch(self._driver.fetch(self._sql.timed))]
+
+    async def accounts_left_behind(self) -> list[int]:
+        """Ids of the accounts with a device that is online by its times, or whose offline notice waits."""
+        return [record[0] for record in await self._watch(self._driver.fetch(self._sql.left_behind))]
+
     async def get_dashboard(self, account_id: int, dash_id: int) -> DashboardRow | None:
         found = DASHBOARD.loaded(await self._watch(self._driver.fetch(self._sql.dashboard, account_id, dash_id)))
         return found[0] if found else None
@@ -267,7 +276,7 @@ class Store:
     async def commit(self, changes: Changes) -> None:
         """Store all of it or, with an error, nothing. Of rows with equal keys in a list the last counts.
 
-        Fenced: `changes.owner` is not the owner of all `changes.shards` any more.
+        Fenced: `changes.owner` is not the owner of all `changes.shards` any more. Conflict: an account's key is taken.
         """
         if changes:
             await self._watch(self._driver.commit(changes))
@@ -335,6 +344,11 @@ class _Texts:
             "ORDER BY account_id, dash_id, key LIMIT $5",
         )
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
+        self.timed = "SELECT id FROM account WHERE timed ORDER BY id"
+        self.left_behind = (
+            "SELECT DISTINCT account_id FROM device "
+            "WHERE connect_time > disconnect_time OR CAST(body AS text) LIKE '%\"offlineNotice\"%' ORDER BY account_id"
+        )
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
         self.delete_tokens = (
             "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND token <> $3 "
