@@ -28,6 +28,7 @@ class AccountRow(NamedTuple):
     last_login_ip: str
     body: bytes  # JSON object: what belongs to the profile and is in no other table (apps, …)
     time_zone: str = ""  # IANA; "" for none
+    seq: int = 0  # number of the newest write of a pin
 
 
 class DashboardRow(NamedTuple):
@@ -82,6 +83,8 @@ class ValueRow(NamedTuple):
     value: bytes | None  # as written, parts joined by NUL
     lines: bytes | None  # msgpack list of bytes, for pins that keep several writes
     updated_at: int
+    seq: int = 0  # number of the write in its account
+    source: int = 0  # who wrote: 0 device, 1 app, 2 HTTP, 3 rule
 
 
 class PropertyRow(NamedTuple):

@@ -69,6 +69,7 @@ class Account(_Table, table=True):
     last_login_ip: str = Field(sa_type=Text)
     body: dict[str, Any] = Field(sa_type=JsonBody)
     time_zone: str = Field(default="", sa_type=Text)
+    seq: int = Field(default=0, sa_type=BigInteger)
 
 
 class Dashboard(_Table, table=True):
@@ -127,6 +128,8 @@ class PinValue(_Table, table=True):
     value: bytes | None = Field(default=None, sa_type=LargeBinary)
     lines: bytes | None = Field(default=None, sa_type=LargeBinary)
     updated_at: int = Field(sa_type=BigInteger)
+    seq: int = Field(default=0, sa_type=BigInteger)
+    source: int = Field(default=0, sa_type=Integer)
 
 
 class PinProperty(_Table, table=True):

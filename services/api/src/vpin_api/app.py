@@ -19,6 +19,7 @@ from vpin_api.iot import IotRoutes
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
 from vpin_api.protocol import HttpServer
+from vpin_api.streams import Streams
 from vpin_api.tokens import Tokens
 from vpin_api.uploads import Uploads
 
@@ -51,6 +52,9 @@ class ApiService:
         self._store = store
         self._tokens = Tokens(store.find_tokens)
         self._owners = Owners(bus, settings.shards)
+        self._streams = Streams(self._owners.watch, self._owners.shard_of)
+        self._owners.on_stream = self._streams.on_batch
+        self._owners.on_new_owner = self._streams.on_new_owner
         self._health = health or self.checks
         calls = Calls(self._tokens, self._owners)
         self.application = Front(
@@ -75,7 +79,9 @@ class ApiService:
     async def start(self) -> None:
         gauge("vpin_api_connections", "Open HTTP connections.", lambda: len(self._http.state.connections))
         gauge("vpin_api_in_flight", "Requests that wait for an account's owner.", lambda: self._owners.in_flight)
+        gauge("vpin_api_live_streams", "Open live streams.", lambda: len(self._streams))
         await self._owners.start()
+        await self._streams.start()
         self._clock = asyncio.create_task(self._tick(), name="api clock")
         if self._address is not None:
             self._listener = await asyncio.get_running_loop().create_server(
@@ -88,6 +94,7 @@ class ApiService:
         self._started = False
         if self._listener is not None:
             self._listener.close()
+        await self._streams.stop()
         await self._http.close(DRAIN)
         if self._clock is not None:
             self._clock.cancel()
@@ -113,7 +120,7 @@ class ApiService:
 
         known = self._settings
         limits = (known.registrations_per_hour, known.initial_energy)
-        context = Context(self._store, self._owners, *limits, public_url=_public_url(known))
+        context = Context(self._store, self._owners, self._streams, *limits, public_url=_public_url(known))
         return build(VERSION, context)
 
     def _healthy(self) -> bool:

@@ -14,7 +14,7 @@ from fastapi_offline import FastAPIOffline
 from vpin_api import pages
 from vpin_api.limits import BodyLimit
 from vpin_api.openapi import DESCRIPTION, PARTS, PATHS, TAGS
-from vpin_api.v1 import devices, events, problems, templates, users, values
+from vpin_api.v1 import devices, events, live, problems, templates, users, values
 from vpin_api.v1.context import Context
 
 
@@ -33,7 +33,7 @@ def build(version: str, context: Context) -> FastAPI:
     app.state.context = context
     app.add_middleware(BodyLimit)
     problems.install(app)
-    for topic in (users, templates, devices, values, events):
+    for topic in (users, templates, devices, values, events, live):
         app.include_router(topic.router, prefix="/api/v1")
 
     app.include_router(pages.router)

@@ -26,6 +26,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "devices", "description": "The devices of an account."},
     {"name": "values", "description": "What the pins of a device read as; writes."},
     {"name": "events", "description": "What devices have logged."},
+    {"name": "live", "description": "What happens, as it happens: a stream of events for pages and scripts."},
     {"name": "pins", "description": "Read and write the pins of a device."},
     {"name": "project", "description": "Who is online, the project itself."},
     *openapi_iot.TAGS,

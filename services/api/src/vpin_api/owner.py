@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 import msgspec
 import structlog
@@ -56,6 +57,10 @@ class Owners:
         self._number = 0
         self._consumer: Consumer | None = None
         self._clock: asyncio.Task[None] | None = None
+        self.on_stream: Callable[[int, bytes], None] = lambda reader, payload: None
+        """Takes STREAM entries (:mod:`vpin_api.streams`)."""
+        self.on_new_owner: Callable[[int], None] = lambda shard: None
+        """The owner of a shard has heard of this process for the first time."""
 
     @property
     def ready(self) -> bool:
@@ -123,6 +128,15 @@ class Owners:
         finally:
             self._waiting.pop(number, None)
 
+    def shard_of(self, account_id: int) -> int:
+        return slab.shard_of(account_id, self._shards)
+
+    def watch(self, account_id: int, reader: int, interest: bytes) -> None:
+        """Tell the account's owner who wants to hear what; dropped while the way there is full."""
+        shard = self.shard_of(account_id)
+        if shard not in self._full and self._outlets:
+            self._outlets[shard].add(slab.up_entry(Up.WATCH, reader, interest, account=account_id))
+
     def _outlet(self, shard: int) -> Outlet:
         def on_pressure(full: bool) -> None:
             (self._full.add if full else self._full.discard)(shard)
@@ -137,8 +151,11 @@ class Owners:
             for kind, number, payload in slab.down_entries(delivery.body):
                 if kind == Down.REPLY and (waiting := self._waiting.get(number)) is not None:
                     _settle(waiting.future, requests.decode_reply(payload))
+                elif kind == Down.STREAM:
+                    self.on_stream(number, payload)
                 elif kind == Down.ANNOUNCE:
                     self._owned.add(number)
+                    self.on_new_owner(number)
         except (slab.SlabError, msgspec.MsgspecError) as error:
             log.error("api.slab_unreadable", error=str(error))
         if self._consumer is not None:

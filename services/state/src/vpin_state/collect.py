@@ -18,6 +18,8 @@ from vpin_store.rows import (
 
 from vpin_state.dirty import Dirty
 from vpin_state.model import Account
+from vpin_state.numbering import number_for_commit
+from vpin_state.origins import origin_of
 from vpin_state.pins import KIND_OF_NAME, Pin
 from vpin_state.templates import DATASTREAM_COLUMNS
 
@@ -27,9 +29,10 @@ _msgpack = msgspec.msgpack.Encoder().encode
 
 def collect(account: Account, changes: Changes) -> None:
     """Move everything that is marked dirty into `changes` and clear the marks."""
+    number_for_commit(account)
     dirty, account.dirty, account.listed = account.dirty, Dirty(), False
-    if dirty.account:
-        changes.accounts.append(account.row._replace(body=_json(account.body)))
+    if dirty.account or dirty.deleted_devices or dirty.deleted_dashboards:
+        changes.accounts.append(account.row._replace(body=_json(account.body), seq=account.seq))
     _collect_deletions(account, dirty, changes)
     for dash_id in dirty.dashboards:
         if (dash := account.dashboards.get(dash_id)) is not None:
@@ -127,7 +130,9 @@ def _value_row(account_id: int, pin: Pin) -> ValueRow:
     pin.dirty = False
     bank = pin.bank
     lines = None if pin.lines is None else _msgpack(pin.lines)
-    return ValueRow(account_id, bank.dash.id, bank.target, pin.kind, pin.number, pin.value, lines, pin.updated_at)
+    key = (account_id, bank.dash.id, bank.target, pin.kind, pin.number)
+    at = pin.updated_at
+    return ValueRow(*key, pin.value, lines, int(at), pin.seq, origin_of(at))
 
 
 def _is_alive(account: Account, pin: Pin) -> bool:

@@ -16,6 +16,7 @@ from vpin_messages.jobs import Job
 from vpin_messages.slab import Down, down_entry
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command
 
+from vpin_state import origins
 from vpin_state.model import NO_PROJECT
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Effects:
         self.session: Session | None = None  # who sent the message being handled
         self.message_id = 0
         self.durable = False
+        self.origin = origins.RULE  # who writes pins: see vpin_state.origins
         self.sends: list[tuple[Session, bytes]] = []
         self.entries: list[tuple[Session, bytes]] = []  # CLOSE, IDLE: behind the sends
         self.jobs: list[Job] = []
@@ -60,6 +62,12 @@ class Effects:
         self.session = session
         self.message_id = message_id
         self.durable = False
+        self.origin = origins.RULE if session is None else origins.APP if session.side else origins.DEVICE
+
+    @property
+    def moment(self) -> int:
+        """Now, as the moment of a write (:mod:`vpin_state.origins`)."""
+        return origins.moment(self.origin, self.now)
 
     # -- answers to the sender
 

@@ -9,6 +9,7 @@ from vpin_messages.jobs import Job
 from vpin_store.rows import EventRow
 
 from vpin_state.handlers.notifications import push_text
+from vpin_state.watching import show_event
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -32,6 +33,7 @@ def log(fx: Effects, device: Device, code: str, description: str = "") -> bool:
     account.last_event = max(account.last_event + 1, fx.now * 1000)
     place = (account.id, device.dash.id, device.id, account.last_event)
     account.mark().events.append(EventRow(*place, code, definition["severity"], text, fx.now, 0))
+    show_event(device, account.last_event, code, definition["severity"], text, fx.now)
     told = {"account": account.id, "dash": device.dash.id, "device": device.id, "code": code, "at": fx.now}
     fx.emit("event.logged", _json(told | {"severity": definition["severity"], "description": text}))
     if _may_notify(template, device, code, definition.get("limit") or UNLIMITED, fx.now):

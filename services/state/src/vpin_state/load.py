@@ -8,6 +8,7 @@ import msgspec
 from vpin_store.rows import AccountRows
 
 from vpin_state.model import Account, Dashboard, Device, Widget
+from vpin_state.origins import moment
 from vpin_state.templates import NAME_OF_KIND, Template
 
 _json = msgspec.json.Decoder(dict[str, Any]).decode
@@ -49,7 +50,9 @@ def build_account(rows: AccountRows, shard: int) -> Account:
             pin = dash.bank(row.device_id).pin(row.pin_type, row.pin)
             pin.value = row.value
             pin.lines = None if row.lines is None else _lines(row.lines)
-            pin.updated_at = row.updated_at
+            pin.updated_at = moment(row.source, row.updated_at)
+            pin.seq = row.seq
+            account.seq = max(account.seq, row.seq)
     for row in rows.properties:
         if (dash := account.dashboards.get(row.dash_id)) is not None:
             dash.bank(row.device_id).properties[row.pin_type, row.pin, row.name] = row.value

@@ -79,6 +79,7 @@ class Memory:
                 if (
                     account.apps
                     or account.listed
+                    or account.watch is not None
                     or account.timers
                     or any(d.sessions for b in account.dashboards.values() for d in b.devices.values())
                 ):

@@ -16,5 +16,7 @@ commit_failures = Counter("vpin_state_commit_failures_total", "Commits that had 
 commit_seconds = Histogram(
     "vpin_state_commit_seconds", "Time of a commit", buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5)
 )
+watched = Gauge("vpin_state_watched_accounts", "Accounts that somebody watches live")
+shown = Counter("vpin_state_live_events_total", "Events of watched accounts")
 commit_rows = Counter("vpin_state_commit_rows_total", "Rows of values written")
 logins = Counter("vpin_state_entries_total", "Commands of clients without a session, by outcome", ["outcome"])

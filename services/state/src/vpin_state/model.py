@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vpin_state.rules import Eventor
     from vpin_state.session import Session
     from vpin_state.templates import Template
+    from vpin_state.watching import Watch
 
 JsonObject = dict[str, Any]
 
@@ -46,14 +47,17 @@ class Account:
         "listed",
         "mails",
         "marks",
+        "numbered",
         "on_dirty",
         "resets",
         "reshaped",
         "routes",
         "row",
+        "seq",
         "shard",
         "templates",
         "timers",
+        "watch",
     )
 
     def __init__(self, row: AccountRow, body: JsonObject, shard: int) -> None:
@@ -71,6 +75,9 @@ class Account:
         self.on_dirty: list[Account] | None = None  # the owner's list of accounts to collect
         self.listed = False  # in that list
         self.reshaped: set[Account] | None = None  # the owner's set of accounts whose shape has changed
+        self.seq = row.seq  # number of its newest write; see vpin_state.numbering
+        self.numbered: dict[Pin, tuple[bytes | None, int, list[bytes] | None]] = {}  # pins as they were when numbered
+        self.watch: Watch | None = None  # somebody watches it live
         self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
         self.mails = (0, 0)  # day, mails sent by its boards on that day

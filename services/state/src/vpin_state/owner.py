@@ -26,6 +26,7 @@ from vpin_state.outbox import Outbox
 from vpin_state.publishing import Publisher
 from vpin_state.questions import Question, find_answer
 from vpin_state.shard import Shard
+from vpin_state.watches import Watches
 from vpin_state.ways import Ways
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Owner:
         self.memory = Memory(store, self.sender)
         self.accounts = self.memory.accounts
         self.outbox = Outbox()
+        self.watches = Watches(self)
         self.publisher = Publisher(bus, lambda key: self.commits.job_sent(key))
         self.commits = Commits(store, self.sender, self.shards, self.memory, self.outbox, flush_ms, self.publisher)
         self._fx = Effects(config)
@@ -83,12 +85,14 @@ class Owner:
             await asyncio.wait({self._committing}, timeout=5)
         for shard in self.shards.values():
             await shard.stop()
+        self.watches.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def abandon(self) -> None:
         """End at once, committing nothing: what `kill -9` leaves behind (for tests of recovery)."""
+        self.watches.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -231,6 +235,7 @@ class Owner:
 
     def forget_shard(self, shard: int) -> None:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""
+        self.watches.forget_shard(shard)
         self.memory.forget(shard)
         self.outbox.forget()
 

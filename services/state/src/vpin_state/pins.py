@@ -11,6 +11,8 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from vpin_state.numbering import number_erased
+
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, Widget
 
@@ -75,7 +77,7 @@ class Pin:
     The hot path sets `value` and `updated_at` itself and calls nothing but ``owner.append`` for a pin that is not dirty yet.
     """
 
-    __slots__ = ("bank", "dirty", "kind", "lines", "number", "updated_at", "value")
+    __slots__ = ("bank", "dirty", "kind", "lines", "number", "seq", "updated_at", "value")
 
     def __init__(self, bank: Bank, kind: int, number: int) -> None:
         self.bank = bank
@@ -83,11 +85,12 @@ class Pin:
         self.number = number
         self.value: bytes | None = None
         self.lines: list[bytes] | None = None
-        self.updated_at = 0  # ms
+        self.updated_at = 0  # ms, with who wrote (vpin_state.origins)
+        self.seq = 0  # number of the last write that was looked at (vpin_state.numbering)
         self.dirty = False
 
     def set(self, value: bytes, now: int) -> None:
-        """Take a value at `now` (ms)."""
+        """Take a value at `now`, a moment of :mod:`vpin_state.origins`."""
         self.value = value
         self.updated_at = now
         self.mark()
@@ -108,6 +111,8 @@ class Pin:
             self.dirty = False
             dirty.pins.remove(self)
         dirty.deleted_values.append((dash.id, self.bank.target, self.kind, self.number))
+        dirty.account = True  # the number outlives the pin
+        number_erased(dash.account, self)
 
     @property
     def known(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpin_state import datastreams, lookup
 from vpin_state.kinds import KINDS
+from vpin_state.origins import ByApp
 from vpin_state.pins import ANALOG, DIGITAL, FIRST_SELECTOR, FIRST_TAG, KIND_OF_NAME
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def absorb(dash: Dashboard, json: JsonObject, now: int) -> None:
             continue
         pin = dash.bank(place.target).pin(place.kind, place.number)
         if not pin.known or datastreams.of_target(dash, place.target) is None:
-            pin.set(value.encode(), now)
+            pin.set(value.encode(), ByApp(now))
 
 
 def with_values(dash: Dashboard, json: JsonObject) -> JsonObject:

@@ -13,6 +13,8 @@ from vpin_protocol import BodyError
 
 from vpin_state import registry
 from vpin_state.errors import Declined, Refused
+from vpin_state.numbering import number_writes
+from vpin_state.origins import HTTP
 
 if TYPE_CHECKING:
     from vpin_state.model import Account
@@ -48,6 +50,7 @@ def answer_request(
         return
     request = requests.decode_request(payload)
     fx = owner.begin(account)
+    fx.origin = HTTP
     operation = registry.operations.get(request.operation)
     try:
         reply = operation(fx, device, request) if operation else PinReply(404)
@@ -56,6 +59,8 @@ def answer_request(
     except Exception:
         log.exception("operation failed", operation=request.operation, account=account.id)
         reply = PinReply(500, b"Internal error.")
+    if account.watch is not None:
+        number_writes(account)
     durable = owner.settle(account)
     owner.outbox.reply(instance, number, requests.encode(reply), durable)
 
@@ -68,6 +73,7 @@ def _answer_account(owner: Owner, instance: Instance, account: Account | None, n
         owner.outbox.reply(instance, number, requests.encode(PinReply(404)), durable=False)
         return
     fx = owner.begin(account)
+    fx.origin = HTTP
     try:
         reply = operation(fx, account, _arguments(request.payload))
     except Declined as declined:
@@ -77,5 +83,7 @@ def _answer_account(owner: Owner, instance: Instance, account: Account | None, n
     except Exception:
         log.exception("operation failed", operation=request.operation, account=account.id)
         reply = PinReply(500)
+    if account.watch is not None:
+        number_writes(account)
     durable = owner.settle(account)
     owner.outbox.reply(instance, number, requests.encode(reply), durable)

@@ -27,9 +27,11 @@ from vpin_messages import tasks
 from vpin_messages.entry import decode_opening
 from vpin_messages.queues import shard_queue
 from vpin_messages.slab import HEAD, UP, Down, Side, SlabError, Up, down_entry, read_head
+from vpin_messages.stream import decode_interest
 from vpin_store import StoreUnavailable
 
 from vpin_state import dispatch, metrics, sessions
+from vpin_state.origins import ByApp
 from vpin_state.requests import answer_request
 from vpin_state.session import Instance
 from vpin_state.walk import app_frames, hardware_frames
@@ -209,8 +211,8 @@ class Shard:
                         assert session.device is not None
                         session.device.data_received_at = now
                     else:
-                        app_frames(session, body, start, stop, now, outbox, slow)
-            elif kind >= Up.HEARTBEAT and kind not in (Up.REQUEST, Up.TASK):
+                        app_frames(session, body, start, stop, ByApp(now), outbox, slow)
+            elif kind >= Up.HEARTBEAT and kind not in (Up.REQUEST, Up.TASK, Up.WATCH):
                 self._instance_entry(kind, instance, number, body[start:stop])
             else:
                 if account_id not in accounts:
@@ -221,6 +223,8 @@ class Shard:
                     answer_request(owner, instance, account, number, dash, device, credential, payload)
                 elif kind == Up.TASK:
                     self._perform(account, number, payload)
+                elif kind == Up.WATCH:
+                    owner.watches.take(instance, account, account_id, number, decode_interest(payload))
                 elif kind == Up.CLOSED:
                     if (session := found.get(number)) is not None:
                         sessions.end(owner, session)
@@ -231,6 +235,8 @@ class Shard:
                     elif number not in found:
                         sessions.resume(owner, instance, account, side, number, dash, device, credential, opening)
             at = stop
+        if owner.watches:
+            owner.watches.gather(self.number)
         outbox.deliver()
         return at
 

@@ -46,7 +46,7 @@ def store(fx: Effects, bank: Bank, kind: int, number: int, value: bytes) -> None
     """
     found = route(bank, kind, number)
     if found.fast:
-        bank.pin(kind, number).set(value, fx.now)
+        bank.pin(kind, number).set(value, fx.moment)
         return
     if not found.widgets:
         _store_alone(fx, found.pins[0], found.listed, value)
@@ -67,7 +67,7 @@ def store(fx: Effects, bank: Bank, kind: int, number: int, value: bytes) -> None
             pin.lines = None
         elif limit:
             pin.lines = [*(pin.lines or ()), value][-limit:]
-        pin.set(value, fx.now)
+        pin.set(value, fx.moment)
 
 
 def _store_alone(fx: Effects, pin: Pin, listed: str, value: bytes) -> None:
@@ -75,10 +75,10 @@ def _store_alone(fx: Effects, pin: Pin, listed: str, value: bytes) -> None:
     if pin.lines is not None or (listed and pin.value is None):
         limit = getattr(fx.config, LISTS[listed or "TERMINAL"])
         pin.lines = [*(pin.lines or ()), value][-limit:]
-        pin.updated_at = fx.now
+        pin.updated_at = fx.moment
         pin.mark()
     else:
-        pin.set(value, fx.now)
+        pin.set(value, fx.moment)
 
 
 def _lines_kept(fx: Effects, widget: Widget) -> int:

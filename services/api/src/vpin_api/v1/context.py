@@ -11,11 +11,12 @@ import msgspec
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from vpin_messages.requests import PinReply
-from vpin_store import Store
+from vpin_store import Store, StoreUnavailable
 from vpin_store.rows import Changes, TokenRow
 
 from vpin_api.failures import Failures
 from vpin_api.owner import Owners
+from vpin_api.streams import Streams
 from vpin_api.v1.problems import Problem
 
 SESSION = "session"  # kind of token
@@ -35,6 +36,7 @@ class Context:
 
     store: Store
     owners: Owners
+    streams: Streams
     registrations_per_hour: int
     initial_energy: int
     public_url: str = ""  # of this server, for links in mails
@@ -86,13 +88,30 @@ async def get_signed(
     """The session of the request, prolonged; else 401."""
     if credentials is None:
         raise unauthorized()
-    stored, now = hashed(credentials.credentials), now_ms()
+    stored = hashed(credentials.credentials)
+    row = await _prolonged(context, stored)
+    if row is None:
+        raise unauthorized()
+    return Signed(row.account_id, stored)
+
+
+async def is_open(context: Context, session: str) -> bool:
+    """Whether a session still holds, for requests without end; prolonged, too. Yes while the database is away."""
+    try:
+        return await _prolonged(context, session) is not None
+    except StoreUnavailable:
+        return True
+
+
+async def _prolonged(context: Context, stored: str) -> TokenRow | None:
+    """The session's row, if it is one that is not out of date."""
+    now = now_ms()
     row = (await context.store.find_tokens([stored])).get(stored)
     if row is None or row.kind != SESSION or row.expires_at <= now:
-        raise unauthorized()
+        return None
     if row.expires_at < now + SESSION_MS - SLIDE_MS:
         await context.store.commit(Changes(tokens=[row._replace(expires_at=now + SESSION_MS)]))
-    return Signed(row.account_id, stored)
+    return row
 
 
 Who = Annotated[Signed, Depends(get_signed)]

@@ -186,6 +186,7 @@ def _not_too_often(context: Context, keys: list[str]) -> None:
 async def log_out(context: Ctx, who: Who) -> None:
     """The token is worthless from now on."""
     await context.store.commit(Changes(deleted_tokens=[who.session]))
+    context.streams.end_sessions(who.account_id, lambda session: session == who.session)
 
 
 @router.get("/me", summary="Who am I?", responses=documented(401))
@@ -222,4 +223,5 @@ async def put_password(context: Ctx, who: Who, body: PasswordChange) -> None:
     password = await asyncio.to_thread(lambda: hash_password(app_hash(account.email, body.new)))
     await context.store.set_password(account.id, password)
     await context.store.delete_tokens(account.id, SESSION, keep=who.session)
+    context.streams.end_sessions(account.id, lambda session: session != who.session)
     await context.ask(account.id, "endApps")

@@ -30,7 +30,11 @@ class PinValue(Model):
     )
     updated_at: Sometime
     source: Literal["device", "app", "http", "rule", "default"] | None = Field(
-        description="`default`: never written, the datastream's default; null: not known."
+        description="Who wrote it. `default`: never written, the datastream's default; null: nothing to read."
+    )
+    seq: int = Field(
+        description="Number of that write in the account; the live stream's `value` events have it too.",
+        examples=[1042],
     )
 
 

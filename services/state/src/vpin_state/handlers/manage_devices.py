@@ -8,6 +8,7 @@ import msgspec
 from vpin_messages.requests import PinReply
 
 from vpin_state import settling, templates
+from vpin_state.device_numbers import find_device, number_of
 from vpin_state.errors import Declined
 from vpin_state.handlers.dashboards import add_device
 from vpin_state.handlers.presence import device_gone
@@ -19,40 +20,15 @@ if TYPE_CHECKING:
     from vpin_state.model import Account, Device, JsonObject
 
 NO_SUCH = "There is no such device."
-_BITS = 20
-_MASK = (1 << _BITS) - 1
-_WIDE = 1 << 53
-"""Numbers of devices whose legacy ids are no small natural numbers begin here."""
-
 _json = msgspec.json.Encoder().encode
-
-
-def number_of(device: Device) -> int:
-    """The device's id in the account: made of dashboard and device id, so it needs no place to be stored."""
-    if device.dash.id == NO_PROJECT:
-        return device.id
-    if 0 <= device.id <= _MASK:
-        return (device.dash.id & 0xFFFFFFFF) + 1 << _BITS | device.id
-    return _WIDE + ((device.dash.id & 0xFFFFFFFF) << 32 | device.id & 0xFFFFFFFF)
 
 
 def device_of(account: Account, number: int) -> Device:
     """The device of that id; Declined(404) where there is none."""
-    if number >= _WIDE:
-        dash_id, device_id = _signed(number - _WIDE >> 32), _signed(number - _WIDE & 0xFFFFFFFF)
-    elif number > _MASK:
-        dash_id, device_id = _signed((number >> _BITS) - 1), number & _MASK
-    else:
-        dash_id, device_id = NO_PROJECT, number
-    dash = account.dashboards.get(dash_id)
-    device = dash.devices.get(device_id) if dash else None
-    if device is None or number_of(device) != number:
+    device = find_device(account, number)
+    if device is None:
         raise Declined(404, NO_SUCH)
     return device
-
-
-def _signed(number: int) -> int:
-    return number - (1 << 32) if number >= 1 << 31 else number
 
 
 def to_json(device: Device, *, with_token: bool) -> JsonObject:
@@ -177,6 +153,14 @@ def renew_token(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
         settling.close_sessions(fx, device)
         device_gone(fx, device)
     return PinReply(200, _json(to_json(device, with_token=True)))
+
+
+@account_operation("haveDevices")
+def have(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
+    """Whether there are devices of all these `ids`."""
+    for number in a["ids"]:
+        device_of(account, number)
+    return PinReply(204)
 
 
 @account_operation("placeOfDevice")

@@ -11,6 +11,8 @@ from vpin_state import datastreams, typed_values
 from vpin_state.errors import Declined
 from vpin_state.handlers.manage_devices import device_of
 from vpin_state.handlers.pins import NO_DATASTREAM, admit, write
+from vpin_state.numbering import number_writes
+from vpin_state.origins import NAMES, origin_of
 from vpin_state.registry import account_operation
 
 if TYPE_CHECKING:
@@ -25,12 +27,14 @@ _json = msgspec.json.Encoder().encode
 def list_all(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     """All pins that have something to read."""
     device = device_of(account, a["id"])
+    number_writes(account)
     return PinReply(200, _json([_item(device, *pin, fx.now) for pin in typed_values.known_pins(device, fx.now)]))
 
 
 @account_operation("getValue")
 def get(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     """`pin` is [letter, number]; 404 for one with neither datastream nor value."""
+    number_writes(account)
     device, kind, number = _pin(account, a)
     if typed_values.read(device, kind, number, fx.now) is None:
         raise Declined(404, NO_PIN)
@@ -81,6 +85,7 @@ def _item(device: Device, kind: int, number: int, now: int) -> JsonObject:
         "pin": name,
         "name": (stream["name"] if stream else None) or name,
         "value": typed_values.to_json(stream, typed_values.read(device, kind, number, now) or []),
-        "updatedAt": pin.updated_at if pin is not None and stored else 0,
-        "source": "default" if is_default else None,
+        "updatedAt": int(pin.updated_at) if pin is not None and stored else 0,
+        "source": NAMES[origin_of(pin.updated_at)] if pin is not None and stored else "default" if is_default else None,
+        "seq": pin.seq if pin is not None else 0,
     }

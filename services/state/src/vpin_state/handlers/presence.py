@@ -11,6 +11,7 @@ from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget, push_text
 from vpin_state.registry import APP, HARDWARE, handles
 from vpin_state.values import SYNC_ID, device_sync_on_connect, pin_modes
+from vpin_state.watching import show_status
 
 if TYPE_CHECKING:
     from vpin_messages.entry import Opening
@@ -44,6 +45,7 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
     device.touched()
     if len(device.sessions) == 1:
         fx.emit("device.online", _event(device, fx.now))
+        show_status(device, fx.now)
 
 
 @handles(Command.HARDWARE_LOGIN, HARDWARE)
@@ -62,6 +64,7 @@ def device_gone(fx: Effects, device: Device) -> None:
     if not _exists(device):
         return
     fx.emit("device.offline", _event(device, fx.now))
+    show_status(device, fx.now)
     if not device.dash.active:
         return
     widget = find_widget(device.dash, "NOTIFICATION")
