@@ -7,6 +7,7 @@ import json
 from state_world import NOW, World
 from vpin_protocol import Command, app_frame, hardware_frame
 from vpin_state.collect import collect
+from vpin_state.domain_events import value_events
 from vpin_state.load import build_account
 from vpin_state.numbering import number_writes
 from vpin_state.origins import NAMES, ByApp, origin_of
@@ -131,6 +132,18 @@ def test_large_events_are_kept_in_bounds_too(world: World) -> None:
         number_writes(world.account)
     assert sum(len(shown.data) for shown in watch.kept) <= 4 * 1024 * 1024
     assert watch.number == 300
+
+
+def test_what_a_commit_has_stored_is_a_domain_event_for_those_who_want_it(world: World) -> None:
+    board_writes(world, b"1", 1000)
+    world.send(world.board, Command.HARDWARE, "vw", 2, "a", "b")
+    ((key, body),) = value_events(commit(world))
+    assert key == "value.changed"
+    told = json.loads(body)
+    assert told["account"] == 1
+    first, second = sorted(told["values"], key=lambda value: value["pin"])
+    assert first == {"dash": 1, "device": 0, "pin": "V1", "value": ["1"], "at": 1000, "source": "device", "seq": 1}
+    assert second["value"] == ["a", "b"]
 
 
 def test_values_of_tags_are_nobodys(world: World) -> None:

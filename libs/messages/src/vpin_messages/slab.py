@@ -72,7 +72,7 @@ class Down(IntEnum):
     ENTRY = 4  # payload: msgpack of vpin_messages.entry.EntryAnswer; session as in the entry request
     REPLY = 5  # payload: msgpack of vpin_messages.requests.PinReply; session as in the REQUEST
     ANNOUNCE = 6  # announce all sessions of the shard whose number is in `session`
-    STREAM = 7  # payload: msgpack of vpin_messages.stream.Batch; session = the reader that is greeted, 0: for all of the account
+    STREAM = 7  # payload: msgpack of vpin_messages.stream.Batch; session = the reader that is greeted, 0: for all
 
 
 class UpEntry(NamedTuple):

@@ -125,6 +125,10 @@ class Settings(BaseSettings):
         default=False, description="displays with a reading interval ask their boards though no app is there"
     )
 
+    value_events: bool = Field(
+        default=False, description="domain events value.changed on the exchange vpin.events, after each commit"
+    )
+
     log_level: str = "info"
     log_json: bool | None = Field(default=None, description="JSON lines; empty: when not a terminal")
 

@@ -21,6 +21,7 @@ from vpin_store.rows import AppliedRow, Changes
 
 from vpin_state import metrics
 from vpin_state.collect import collect
+from vpin_state.domain_events import value_events
 
 if TYPE_CHECKING:
     from vpin_store import Store
@@ -49,8 +50,10 @@ class Commits:
         outbox: Outbox,
         flush_ms: int,
         publisher: Publisher,
+        *,
+        tells_values: bool = False,
     ) -> None:
-        """`publisher` is given the jobs that are committed."""
+        """`publisher` is given the jobs that are committed, and when it `tells_values` those too, as events."""
         self.flush_seconds = flush_ms / 1000
         self.database_there = True
         self._store = store
@@ -59,6 +62,7 @@ class Commits:
         self._memory = memory
         self._outbox = outbox
         self._publisher = publisher
+        self._tells_values = tells_values
         self._sent_jobs: list[str] = []
         self._forgotten: list[tuple[int, bytes]] = []
         self._work = asyncio.Event()
@@ -134,6 +138,8 @@ class Commits:
         for shard, tag, slabs in done:
             shard.ack(tag, slabs)
         self._publisher.publish_jobs(changes.jobs)
+        if self._tells_values and changes.values:
+            self._publisher.emit(value_events(changes.values))
 
     def _collect(self) -> tuple[Changes, list[tuple[Shard, int, int]]]:
         changes = Changes()

@@ -29,6 +29,7 @@ class Config:
     offline_text: str = "Your {DEVICE_NAME} went offline."
     vendor_email: str = ""
     reads_without_app: bool = False
+    tells_values: bool = False
     terminal_lines: int = 25
     map_points: int = 25
     lcd_commands: int = 6

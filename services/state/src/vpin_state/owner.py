@@ -59,7 +59,16 @@ class Owner:
         self.outbox = Outbox()
         self.watches = Watches(self)
         self.publisher = Publisher(bus, lambda key: self.commits.job_sent(key))
-        self.commits = Commits(store, self.sender, self.shards, self.memory, self.outbox, flush_ms, self.publisher)
+        self.commits = Commits(
+            store,
+            self.sender,
+            self.shards,
+            self.memory,
+            self.outbox,
+            flush_ms,
+            self.publisher,
+            tells_values=config.tells_values,
+        )
         self._fx = Effects(config)
         self._marks = 0
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from vpin_messages.queues import NOTIFY
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vpin_store.rows import JobRow
 
 EVENTS_AT_ONCE = 100
+EVENTS_WAITING = 10_000
 
 
 class Publisher:
@@ -30,10 +31,11 @@ class Publisher:
         for row in rows:
             self._jobs.put_nowait(row)
 
-    def emit(self, events: list[tuple[str, bytes]]) -> None:
-        """Emit domain events: routing key and JSON."""
+    def emit(self, events: Iterable[tuple[str, bytes]]) -> None:
+        """Emit domain events: routing key and JSON. While the broker is away some wait, further ones are lost."""
         for event in events:
-            self._events.put_nowait(event)
+            if self._events.qsize() < EVENTS_WAITING:
+                self._events.put_nowait(event)
 
     async def publish_jobs_for_ever(self) -> None:
         while True:

@@ -39,6 +39,7 @@ def core_config(settings: Settings) -> Config:
         offline_text=settings.offline_text,
         vendor_email=settings.vendor_email,
         reads_without_app=settings.reading_without_app,
+        tells_values=settings.value_events,
     )
 
 
