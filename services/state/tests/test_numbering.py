@@ -142,7 +142,7 @@ def test_what_a_commit_has_stored_is_a_domain_event_for_those_who_want_it(world:
     told = json.loads(body)
     assert told["account"] == 1
     first, second = sorted(told["values"], key=lambda value: value["pin"])
-    assert first == {"dash": 1, "device": 0, "pin": "V1", "value": ["1"], "at": 1000, "source": "device", "seq": 1}
+    assert first == {"dash": 1, "device": 0, "pin": "V1", "value": ["1"], "at": NOW, "source": "device", "seq": 1}
     assert second["value"] == ["a", "b"]
 
 

@@ -99,6 +99,10 @@ class Settings(BaseSettings):
         default=5, ge=0, description="seconds between notifications of a kind on one connection"
     )
 
+    events_per_day: int = Field(
+        default=100, ge=0, le=100, description="events that a device may log in a day; 0: any number"
+    )
+
     smtp_host: str = Field(default="", description="mail server; empty: mails fail")
     smtp_port: int = Field(default=25, ge=1, le=65535)
     smtp_username: str = ""

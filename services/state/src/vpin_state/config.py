@@ -15,6 +15,8 @@ class Config:
     product_name: str = "vpin"
     hardware_idle_timeout: int = 10
     notification_interval: int = 5
+    events_per_day: int = 100
+    event_interval_ms: int = 1000
     mails_per_day: int = 100
     initial_energy: int = 100_000
     dashboards_max: int = 100

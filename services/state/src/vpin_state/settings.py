@@ -35,6 +35,7 @@ def core_config(settings: Settings) -> Config:
         https_port=parse_address(settings.tls).port,
         hardware_idle_timeout=settings.hardware_idle_timeout,
         notification_interval=settings.notification_interval,
+        events_per_day=settings.events_per_day,
         initial_energy=settings.initial_energy,
         offline_text=settings.offline_text,
         vendor_email=settings.vendor_email,

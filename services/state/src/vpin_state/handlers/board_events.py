@@ -20,26 +20,17 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 LONGEST_DESCRIPTION = 300
-A_DAY = 100
-"""Events of a device a day; as many of the last ones are remembered."""
-DAY_MS = 86_400_000
-SAME_EVENT_MS = 1000
 
 
 @handles(Command.LOG_EVENT, HARDWARE)
 def log_event(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     """`code[·description]`: 200; 2 unknown code or text too long; 1 the 101st of a day, or twice in a second."""
-    device = _device(session)
     code, _, description = body.decode(errors="replace").partition("\0")
-    if not _defines(device, code) or len(description) > LONGEST_DESCRIPTION:
+    if len(description) > LONGEST_DESCRIPTION:
         raise Refused(Status.ILLEGAL_COMMAND)
-    logged = device.logged = device.logged if device.logged is not None else deque(maxlen=A_DAY)
-    if len(logged) == A_DAY and fx.now - logged[0].at < DAY_MS:
-        raise Refused(Status.QUOTA_LIMIT)
-    if any(row.code == code and fx.now - row.at < SAME_EVENT_MS for row in logged):
-        raise Refused(Status.QUOTA_LIMIT)
-    events.log(fx, device, code, description.replace("\0", " "))
-    logged.append(device.dash.account.dirty.events[-1])
+    if not events.log(fx, _device(session), code, description.replace("\0", " ")):
+        raise Refused(Status.ILLEGAL_COMMAND)
+    fx.after_commit()
     fx.reply(Status.OK)
 
 
@@ -48,7 +39,7 @@ def resolve_event(fx: Effects, session: Session, message_id: int, body: bytes) -
     """`code`: the newest open event of that code is resolved, `code·all`: all of them; 200. Unknown code: 2."""
     device = _device(session)
     code, _, word = body.decode(errors="replace").partition("\0")
-    if not _defines(device, code):
+    if not events.defines(device, code):
         raise Refused(Status.ILLEGAL_COMMAND)
 
     def resolve(fx: Effects, committed: list[EventRow]) -> None:
@@ -67,15 +58,9 @@ def _store(device: Device, row: EventRow) -> None:
     waiting = device.dash.account.mark().events
     waiting[:] = [*(other for other in waiting if other[:4] != row[:4]), row]
     if device.logged is not None:
-        device.logged = deque((row if other.id == row.id else other for other in device.logged), maxlen=A_DAY)
+        device.logged = deque((row if other.id == row.id else other for other in device.logged), maxlen=events.REMEMBERED)
 
 
 def _device(session: Session) -> Device:
     assert session.device is not None
     return session.device
-
-
-def _defines(device: Device, code: str) -> bool:
-    """Whether the device has a template, and that an event of this code."""
-    template = device.dash.account.templates.get(device.template_id)
-    return template is not None and code in template.body.get("events", {})

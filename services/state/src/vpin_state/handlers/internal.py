@@ -9,7 +9,7 @@ from vpin_protocol import BodyError, Command, Status, parse_int32, split_all
 from vpin_state import clocks
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget
-from vpin_state.handlers.presence import idle_seconds
+from vpin_state.handlers.presence import SERVER_ID, idle_seconds
 from vpin_state.registry import HARDWARE, handles
 from vpin_state.templates import attach_itself
 from vpin_state.values import SYNC_ID, device_sync_on_connect
@@ -122,3 +122,8 @@ def _meta(fx: Effects, device: Device, fields: list[bytes]) -> None:
         device.body["metadata"] = {**metadata, name: fields[3].decode(errors="replace")}
         device.changed()
         fx.reply(Status.OK)
+
+
+def tell_meta(fx: Effects, device: Device, name: str, value: str) -> None:
+    """A field was changed from elsewhere: tell the board as if it had asked (spec 04, 2.2)."""
+    fx.to_device(device, SERVER_ID, f"meta\0{name}\0{value}".encode(errors="replace"), command=Command.INTERNAL)

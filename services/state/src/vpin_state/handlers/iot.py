@@ -9,7 +9,7 @@ from vpin_messages.requests import PinReply
 
 from vpin_state import datastreams, events, templates, typed_values
 from vpin_state.errors import Refused
-from vpin_state.handlers.internal import INFO_KEYS
+from vpin_state.handlers.internal import INFO_KEYS, tell_meta
 from vpin_state.handlers.pins import NO_DATASTREAM, OK, WRONG_TYPE, admit, tell_property, write
 from vpin_state.pins import KIND_OF_NAME
 from vpin_state.properties import set_on_pin
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MONTH_MS = 31 * 24 * 3600 * 1000
 DEVICE_NAME = "Device Name"
+TOO_MANY = PinReply(429, b"Too many requests.")
 NO_META = PinReply(400, b"MetaField doesn't exist.")
 
 _json = msgspec.json.Encoder().encode
@@ -128,8 +129,12 @@ def set_properties(fx: Effects, device: Device, request: PinRequest) -> PinReply
 @operation("iotEvent")
 def log_event(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The event whose code is `name`, with the description in `values`."""
-    if events.log(fx, device, request.name, request.values[0]):
-        return OK
+    try:
+        if events.log(fx, device, request.name, request.values[0]):
+            fx.after_commit()
+            return OK
+    except Refused:
+        return TOO_MANY
     return PinReply(400, b"Can't find Event with this code in Product template")
 
 
@@ -158,6 +163,7 @@ def set_meta(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     else:
         device.body["metadata"] = metadata | {name: value}
     device.changed()
+    tell_meta(fx, device, name, value)
     return OK
 
 

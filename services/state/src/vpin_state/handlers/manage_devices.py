@@ -11,6 +11,7 @@ from vpin_state import settling, templates
 from vpin_state.device_numbers import find_device, number_of
 from vpin_state.errors import Declined
 from vpin_state.handlers.dashboards import add_device
+from vpin_state.handlers.internal import tell_meta
 from vpin_state.handlers.presence import device_gone
 from vpin_state.model import NO_PROJECT, Dashboard
 from vpin_state.registry import account_operation
@@ -126,8 +127,12 @@ def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
         if key in changes:
             device.body[key] = changes[key]
     if "metadata" in changes:
-        merged = {**(device.body.get("metadata") or {}), **(changes["metadata"] or {})}
+        before: dict[str, str] = device.body.get("metadata") or {}
+        merged = {**before, **(changes["metadata"] or {})}
         device.body["metadata"] = {key: value for key, value in merged.items() if value is not None}
+        for name, value in device.body["metadata"].items():
+            if before.get(name) != value:
+                tell_meta(fx, device, name, value)
     if "templateId" in changes and device.template_id != (template.id if template else ""):
         templates.attach(device, template.id if template else "")
     device.changed()

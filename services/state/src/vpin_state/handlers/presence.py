@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from vpin_protocol import Command, Status
 
+from vpin_state import events
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget, push_text
 from vpin_state.registry import APP, HARDWARE, handles
@@ -46,6 +47,7 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
     if len(device.sessions) == 1:
         fx.emit("device.online", _event(device, fx.now))
         show_status(device, fx.now)
+        events.came_online(fx, device)
 
 
 @handles(Command.HARDWARE_LOGIN, HARDWARE)
@@ -65,6 +67,7 @@ def device_gone(fx: Effects, device: Device) -> None:
         return
     fx.emit("device.offline", _event(device, fx.now))
     show_status(device, fx.now)
+    events.went_offline(fx, device)
     if not device.dash.active:
         return
     widget = find_widget(device.dash, "NOTIFICATION")
