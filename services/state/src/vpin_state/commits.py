@@ -26,6 +26,7 @@ from vpin_state.domain_events import value_events
 if TYPE_CHECKING:
     from vpin_store import Store
 
+    from vpin_state.deliveries import Deliveries
     from vpin_state.memory import Memory
     from vpin_state.outbox import Outbox
     from vpin_state.publishing import Publisher
@@ -75,10 +76,10 @@ class Commits:
         self._urgent.set()
         self._work.set()
 
-    def slab_applied(self, shard: Shard) -> None:
-        """There is something to commit; many slabs don't wait long."""
+    def slab_applied(self, unacked: int) -> None:
+        """There is something to commit; many slabs that wait for it don't wait long."""
         self._work.set()
-        if shard.unacked >= EARLY_SLABS:
+        if unacked >= EARLY_SLABS:
             self._urgent.set()
 
     def job_sent(self, key: str) -> None:
@@ -135,15 +136,17 @@ class Commits:
             metrics.commit_rows.inc(len(changes.values))
         self._memory.forget_tokens(changes.deleted_tokens)
         self._outbox.release(number)
-        for shard, tag, slabs in done:
-            shard.ack(tag, slabs)
+        for deliveries, tag, slabs in done:
+            deliveries.ack(tag, slabs)
+            metrics.slabs.inc(slabs)
         self._publisher.publish_jobs(changes.jobs)
         if self._tells_values and changes.values:
             self._publisher.emit(value_events(changes.values))
 
-    def _collect(self) -> tuple[Changes, list[tuple[Shard, int, int]]]:
+    def _collect(self) -> tuple[Changes, list[tuple[Deliveries, int, int]]]:
         changes = Changes()
-        done = [(shard, shard.last_tag, shard.unacked) for shard in self._shards.values() if shard.unacked]
+        applied = [shard.deliveries for shard in self._shards.values()]
+        done = [(deliveries, deliveries.last_tag, deliveries.unacked) for deliveries in applied if deliveries.unacked]
         accounts = self._memory.take_dirty()
         for account in accounts:
             collect(account, changes)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 KEEP_SECONDS = 600.0
 """How long an account without sessions stays in memory."""
 MOST_TOKENS = 100_000
+END_OF_IDS = 1 << 63
+"""What the database can count to: entries name ids in 64 bits."""
 
 
 class Memory:
@@ -45,7 +47,7 @@ class Memory:
         """Bring accounts into memory; StoreUnavailable when the database is away."""
         if not ids:
             return
-        found = await self._store.load_accounts(sorted(ids))
+        found = await self._store.load_accounts(sorted(i for i in ids if i < END_OF_IDS))
         for account_id in ids:
             rows = found.get(account_id)
             account = build_account(rows, shard) if rows else None

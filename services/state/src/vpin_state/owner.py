@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
+TURN_SECONDS = 0.002
+"""What messages that need a handler may take of one turn of the loop: sockets and other shards wait for that long."""
 
 
 class Owner:
@@ -70,6 +72,8 @@ class Owner:
             tells_values=config.tells_values,
         )
         self._fx = Effects(config)
+        self.tired = False  # see :meth:`is_others_turn`
+        self._turn_ends = 0.0  # 0: no slow message yet
         self._marks = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self._committing: asyncio.Task[None] | None = None
@@ -130,12 +134,27 @@ class Owner:
         self._fx.now = now
         return now
 
-    def slow(self, session: Session, command: int, message_id: int, body: bytes) -> None:
-        """Run the handler of one message that is not on the fast way."""
+    def slow(self, session: Session, command: int, message_id: int, body: bytes) -> bool:
+        """Run the handler of one message that is not on the fast way; whether the walk should stop behind it."""
         account = session.account
         self._marks = account.marks
         dispatch.handle(self._fx, session, command, message_id, body)
         self.settle(account)
+        return session.closing or self.is_others_turn()
+
+    def is_others_turn(self) -> bool:
+        """Whether slow messages have had their time of this turn of the loop; `tired` says so too, until the next turn."""
+        now = time.perf_counter()
+        if not self._turn_ends:
+            self._turn_ends = now + TURN_SECONDS
+            asyncio.get_running_loop().call_soon(self.new_turn)
+        self.tired = now > self._turn_ends
+        return self.tired
+
+    def new_turn(self) -> None:
+        """Time is counted anew."""
+        self._turn_ends = 0.0
+        self.tired = False
 
     def begin(self, account: Account, session: Session | None = None, message_id: int = 0) -> Effects:
         """Effects for something else than a message; call :meth:`settle` afterwards."""

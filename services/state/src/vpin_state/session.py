@@ -12,8 +12,15 @@ if TYPE_CHECKING:
     from vpin_state.model import Account, Dashboard, Device
 
 
+SLAB = 1 << 24
+"""One slab in `Instance.applied`: more than it has bytes."""
+
+
 class Instance:
-    """One sending process: its sessions in one shard, the number of its last slab that was applied, the way back to it."""
+    """One sending process: its sessions in one shard, how far its slabs are applied, the way back to it.
+
+    `applied` only grows: `SLAB` for each slab of the sender, and the bytes of the next one that are applied already.
+    """
 
     __slots__ = ("applied", "heard_at_tick", "outlet", "saved", "sender", "sessions")
 

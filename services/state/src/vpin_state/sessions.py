@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vpin_state.model import Account, Dashboard, Device
     from vpin_state.owner import Owner
 
+_SIDES = frozenset(Side)
+
 
 def open_session(
     owner: Owner,
@@ -103,7 +105,7 @@ def _admit(
     mark: int,
     opening: Opening | None,
 ) -> Session | None:
-    if account is None:
+    if account is None or side not in _SIDES:
         return None
     device: Device | None = None
     dash: Dashboard | None = None

@@ -2,10 +2,8 @@
 
 Theory of operation
 -------------------
-* Slabs come from the shard's queue in order and are applied one after the other. Where an entry concerns an account that is
-  not in memory, the rest of the slab and all later ones wait until the account is loaded: order is never given up.
-* A slab is applied once: `Instance.applied` is the number of the sender's last slab. It is committed together with what the
-  slab changed, so a slab that comes again after a crash is known.
+* Slabs come from the shard's queue in order and are applied one after the other, once (:mod:`vpin_state.deliveries`), entry
+  by entry (:mod:`vpin_state.entries`).
 * The shard becomes *active* with its first delivery (single active consumer: RabbitMQ serves one process). It then claims
   the shard in the database. Whoever held it before is fenced: its commits fail, and it ends.
 * Whoever sends entries is an *instance*. One that the shard does not know is asked to announce its sessions; the entries
@@ -16,29 +14,19 @@ Theory of operation
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
-from vpin_bus import Delivery
 from vpin_messages import tasks
-from vpin_messages.entry import decode_opening
-from vpin_messages.queues import shard_queue
-from vpin_messages.slab import HEAD, UP, Down, Side, SlabError, Up, down_entry, read_head
-from vpin_messages.stream import decode_interest
+from vpin_messages.slab import UP, Down, Up, down_entry
 from vpin_store import StoreUnavailable
 
 from vpin_state import dispatch, metrics, sessions
-from vpin_state.origins import ByApp
-from vpin_state.requests import answer_request
+from vpin_state.deliveries import Deliveries
 from vpin_state.session import Instance
-from vpin_state.walk import app_frames, hardware_frames
 
 if TYPE_CHECKING:
-    from vpin_bus import Consumer
-
     from vpin_state.effects import Effects
     from vpin_state.model import Account
     from vpin_state.owner import Owner
@@ -48,11 +36,7 @@ log = structlog.get_logger()
 SILENT_TICKS = 5
 FORGET_TICKS = 600
 EVICT_TICKS = 60
-PREFETCH = 30_000
-"""Slabs that may wait for their commit: enough for the database to be away for a while without values standing still."""
 
-_FRAMES = int(Up.FRAMES)
-_HARDWARE = int(Side.HARDWARE)
 _unpack = UP.unpack_from
 _SIZE = UP.size
 
@@ -68,64 +52,17 @@ class Shard:
         """Who waits, before its log-in, for the outcome of a job: (gateway, connection) → account, what to do then."""
         self.instances: dict[bytes, Instance] = {}
         self.ticks = 0
-        self.last_tag = 0  # newest delivery that is applied
-        self.unacked = 0  # deliveries applied and not yet acknowledged
-        self._waiting: deque[Delivery] = deque()
-        self._loading: asyncio.Task[None] | None = None
-        self._consumer: Consumer | None = None
+        self.deliveries = Deliveries(self)
 
     async def start(self) -> None:
-        self._consumer = await self.owner.bus.consume(
-            shard_queue(self.number), self._on_delivery, prefetch=PREFETCH, on_reset=self._on_reset
-        )
+        await self.deliveries.start()
 
     async def stop(self) -> None:
         """Stop consuming; what is applied has been committed by the owner before."""
-        if self._consumer is not None:
-            await self._consumer.cancel()
-        if self._loading is not None:
-            self._loading.cancel()
+        await self.deliveries.stop()
 
-    def ack(self, tag: int, slabs: int) -> None:
-        """Everything up to `tag` is committed; `slabs` of them were not acknowledged before."""
-        self.unacked = max(0, self.unacked - slabs)
-        if self._consumer is not None and slabs:
-            self._consumer.ack(tag)
-
-    # -- deliveries, in order
-
-    def _on_delivery(self, delivery: Delivery) -> None:
-        if self._loading is not None or not self.active:
-            self._waiting.append(delivery)
-            if self._loading is None:
-                self._loading = self.owner.spawn(self._catch_up())
-            return
-        at = self._begin(delivery)
-        at = self._walk(delivery.body, at)
-        if at < len(delivery.body):
-            self._loading = self.owner.spawn(self._catch_up(delivery, at))
-        else:
-            self._done(delivery)
-
-    async def _catch_up(self, delivery: Delivery | None = None, at: int = 0) -> None:
-        """Become active and load the accounts that the waiting slabs need, applying them in order."""
-        while True:
-            if not self.active:
-                await self.owner.commits.patiently(self._activate)
-            if delivery is None:
-                if not self._waiting:
-                    break
-                delivery = self._waiting.popleft()
-                at = self._begin(delivery)
-            at = self._walk(delivery.body, at)
-            if at < len(delivery.body):
-                at = await self._load_missing(delivery.body, at)
-            else:
-                self._done(delivery)
-                delivery = None
-        self._loading = None
-
-    async def _activate(self) -> None:
+    async def activate(self) -> None:
+        """Claim the shard in the database and read what its last owner has left; StoreUnavailable."""
         if not await self.owner.store.claim(self.number, self.owner.sender):
             self._forget()
             for sender, number in (await self.owner.store.applied(self.number)).items():
@@ -141,35 +78,11 @@ class Shard:
         self.instances.clear()
         self.outcomes.clear()
 
-    def _on_reset(self) -> None:
-        """The connection was lost: unacknowledged deliveries come again, perhaps to another process."""
-        self._waiting.clear()
-        self.unacked = 0
+    def lost(self) -> None:
+        """The connection to the bus was lost: another process may be served meanwhile."""
         if self.active:
             self.active = False  # claim again with the next delivery
             metrics.shards_owned.dec()
-
-    def _begin(self, delivery: Delivery) -> int:
-        """Where to start in the slab; its end when it was applied before."""
-        try:
-            sender, number = read_head(delivery.body)
-        except SlabError:
-            metrics.slabs_malformed.inc()
-            return len(delivery.body)
-        instance = self.instances.get(sender)
-        if instance is None:
-            instance = self._meet(sender, 0)
-        instance.heard_at_tick = self.ticks
-        if number <= instance.applied:
-            metrics.slabs_repeated.inc()
-            return len(delivery.body)
-        instance.applied = number
-        return HEAD.size
-
-    def _done(self, delivery: Delivery) -> None:
-        self.last_tag = delivery.tag
-        self.unacked += 1
-        self.owner.commits.slab_applied(self)
 
     def _meet(self, sender: bytes, applied: int) -> Instance:
         """A new instance: ask it for its sessions."""
@@ -182,65 +95,8 @@ class Shard:
 
     # -- entries
 
-    def _walk(self, body: bytes, at: int) -> int:
-        """Apply entries from `at` on; returns where it stopped: the end, or an entry whose account is not in memory."""
-        end = len(body)
-        if at >= end:
-            return end
-        owner = self.owner
-        now = owner.tell_time()
-        instance = self.instances[body[1:17]]
-        found = instance.sessions
-        accounts = owner.accounts
-        outbox = owner.outbox
-        slow = owner.slow
-        while at < end:
-            kind, side, number, account_id, dash, device, credential, length = _unpack(body, at)
-            start = at + _SIZE
-            stop = start + length
-            if kind == _FRAMES:
-                session = found.get(number)
-                if session is None:
-                    if account_id not in accounts:
-                        break
-                    account = accounts[account_id]
-                    session = sessions.resume(owner, instance, account, side, number, dash, device, credential, None)
-                if session is not None and not session.closing:
-                    if side == _HARDWARE:
-                        hardware_frames(session, body, start, stop, now, outbox, slow)
-                        assert session.device is not None
-                        session.device.data_received_at = now
-                    else:
-                        app_frames(session, body, start, stop, ByApp(now), outbox, slow)
-            elif kind >= Up.HEARTBEAT and kind not in (Up.REQUEST, Up.TASK, Up.WATCH):
-                self._instance_entry(kind, instance, number, body[start:stop])
-            else:
-                if account_id not in accounts:
-                    break
-                account = accounts[account_id]
-                payload = body[start:stop]
-                if kind == Up.REQUEST:
-                    answer_request(owner, instance, account, number, dash, device, credential, payload)
-                elif kind == Up.TASK:
-                    self._perform(account, number, payload)
-                elif kind == Up.WATCH:
-                    owner.watches.take(instance, account, account_id, number, decode_interest(payload))
-                elif kind == Up.CLOSED:
-                    if (session := found.get(number)) is not None:
-                        sessions.end(owner, session)
-                else:
-                    opening = decode_opening(payload)
-                    if kind == Up.OPEN:
-                        sessions.open_session(owner, instance, account, side, number, dash, device, credential, opening)
-                    elif number not in found:
-                        sessions.resume(owner, instance, account, side, number, dash, device, credential, opening)
-            at = stop
-        if owner.watches:
-            owner.watches.gather(self.number)
-        outbox.deliver()
-        return at
-
-    def _instance_entry(self, kind: int, instance: Instance, number: int, payload: bytes) -> None:
+    def instance_entry(self, kind: int, instance: Instance, number: int, payload: bytes) -> None:
+        """An entry that concerns no account but its sender, or everybody."""
         if kind == Up.TICK:
             if instance.sender == self.owner.sender:
                 self._tick()
@@ -254,7 +110,7 @@ class Shard:
         """The instance of that id."""
         return self.instances.get(sender) or self._meet(sender, 0)
 
-    def _perform(self, account: Account | None, number: int, payload: bytes) -> None:
+    def perform(self, account: Account | None, number: int, payload: bytes) -> None:
         """A task for the owner of the account; of one that is gone, only its connection is told so."""
         task = tasks.decode(payload)
         if account is None:
@@ -304,11 +160,11 @@ class Shard:
         for session in list(instance.sessions.values()):
             sessions.end(self.owner, session)
 
-    async def _load_missing(self, body: bytes, at: int) -> int:
+    async def load_missing(self, body: bytes, at: int) -> int:
         """Load every account that the slab needs from `at` on. Where the database is away, see :meth:`_refuse_unloaded`."""
         missing: set[int] = set()
         look = at
-        while look < len(body):
+        while look + _SIZE <= len(body):
             entry = _unpack(body, look)
             if entry[3] and entry[3] not in self.owner.accounts:
                 missing.add(entry[3])

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from vpin_state.outbox import Outbox
     from vpin_state.session import Session
 
-Slow = Callable[["Session", int, int, bytes], None]
+Slow = Callable[["Session", int, int, bytes], bool]
+"""Handles a message; whether to stop behind it: the session is closing, or it is others' turn."""
 
 _HARDWARE = int(Command.HARDWARE)
 _PING = int(Command.PING)
@@ -31,8 +32,8 @@ _pack_hardware = HARDWARE_HEADER.pack
 _pack_app = APP_HEADER.pack
 
 
-def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> None:
-    """Handle whole frames of a board, ``data[at:end]``. `now` in ms."""
+def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> int:
+    """Handle whole frames of a board, ``data[at:end]``; returns where it stopped. `now` in ms."""
     device = session.device
     assert device is not None
     fast = device.bank.fast
@@ -70,12 +71,12 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
         if live:
             _to_apps(session, b"".join(live), outbox)
             live.clear()
-        slow(session, command, message_id, body)
-        if session.closing:
-            return
+        if slow(session, command, message_id, body):
+            return end if session.closing else at
         forwards = dash.active and bool(apps)
     if live:
         _to_apps(session, b"".join(live), outbox)
+    return at
 
 
 def _to_apps(session: Session, frames: bytes, outbox: Outbox) -> None:
@@ -86,8 +87,8 @@ def _to_apps(session: Session, frames: bytes, outbox: Outbox) -> None:
             outbox.put(app, frames)
 
 
-def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> None:
-    """Handle whole frames of an app, ``data[at:end]``. `now` in ms."""
+def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> int:
+    """Handle whole frames of an app, ``data[at:end]``; returns where it stopped. `now` in ms."""
     account = session.account
     routes = account.routes
     apps = account.apps
@@ -135,13 +136,13 @@ def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbo
             live.clear()
         if echo:
             _to_other_apps(session, target, echo, outbox)
-        slow(session, command, message_id, body)
-        if session.closing:
-            return
+        if slow(session, command, message_id, body):
+            return end if session.closing else at
     if live:
         _to_boards(target, b"".join(live), outbox)
     if echo:
         _to_other_apps(session, target, echo, outbox)
+    return at
 
 
 def _to_boards(device: Device | None, frames: bytes, outbox: Outbox) -> None:

@@ -58,7 +58,9 @@ def _store(device: Device, row: EventRow) -> None:
     waiting = device.dash.account.mark().events
     waiting[:] = [*(other for other in waiting if other[:4] != row[:4]), row]
     if device.logged is not None:
-        device.logged = deque((row if other.id == row.id else other for other in device.logged), maxlen=events.REMEMBERED)
+        device.logged = deque(
+            (row if other.id == row.id else other for other in device.logged), maxlen=events.REMEMBERED
+        )
 
 
 def _device(session: Session) -> Device:
