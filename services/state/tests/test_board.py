@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from state_world import World
 from vpin_messages import entry
 from vpin_messages.entry import Opening, Provision
 from vpin_protocol import Command
-from vpin_state import clocks, live
+from vpin_state import clocks, live, registry
+from vpin_state.collect import collect
 from vpin_state.config import Config
+from vpin_state.effects import Connection
 from vpin_state.handlers import presence
+from vpin_state.load import build_account
 from vpin_state.provisioning import join
 from vpin_state.reading import READING_ID, Reader
+from vpin_store.rows import AccountRows, Changes
 
 HOUR = 3_600_000
 
@@ -241,6 +246,89 @@ def test_a_board_that_is_deleted_meanwhile_gives_nothing(world):
     world.dash.remove_device(world.device)
     later(world.fx)
     assert told(world) == ([], [])
+
+
+def taken_over(world, after=0):
+    """The account at its next owner, who finds it so many ms later; the effects are in the new world."""
+    world.dash.changed()
+    world.device.changed()
+    for w in world.dash.widgets:
+        w.changed()
+    changes = Changes()
+    collect(world.account, changes)
+    rows = AccountRows(world.account.row._replace(body=b"{}"))
+    rows.dashboards, rows.widgets, rows.devices = changes.dashboards, changes.widgets, changes.devices
+    new = World()
+    new.fx.now = world.fx.now + after
+    new.account = build_account(rows, 0)
+    new.account.on_dirty = []
+    new.dash = new.account.dashboards[1]
+    new.device = new.dash.devices[0]
+    new.app = new.app_session()
+    registry.load()
+    registry.tasks[presence.LEFT_BEHIND](new.fx, new.account, Connection(b"", 0, 0), [])
+    return new
+
+
+def logged_in(world):
+    board = world.device.sessions[0]
+    world.fx.begin(board, 1)
+    presence.device_connected(world.fx, board, Opening(1, Command.HARDWARE_LOGIN))
+    world.clear()
+
+
+def test_a_board_whose_gateway_died_with_the_owner_has_gone(world):
+    logged_in(world)
+    new = taken_over(world, 30_000)
+    assert told(new) == ([Command.DEVICE_OFFLINE], [])
+    assert new.device.disconnect_time == new.fx.now
+    assert [key for key, _ in new.fx.events] == ["device.offline"]
+
+
+def test_a_board_that_went_in_time_is_not_told_again(world):
+    logged_in(world)
+    world.fx.now += 1
+    gone(world)
+    assert told(taken_over(world)) == ([], [])
+
+
+def test_a_board_without_a_log_in_is_not_told(world):
+    assert told(taken_over(world)) == ([], [])
+
+
+def test_a_notice_that_waits_survives_its_owner(world):
+    with_notices(world, notifyWhenOfflineIgnorePeriod=60_000)
+    logged_in(world)
+    world.fx.now += 1
+    gone(world)
+    new = taken_over(world, 20_000)
+    assert told(new) == ([], [])
+    ((at, _, later),) = new.fx.scheduled
+    assert at == world.fx.now + 60_000
+    new.fx.now = at
+    later(new.fx)
+    assert told(new) == ([Command.DEVICE_OFFLINE], ["Your board 0 went offline."])
+    assert told(taken_over(new)) == ([], []), "once"
+
+
+def test_a_notice_whose_time_is_over_at_the_next_owner_comes_at_once(world):
+    with_notices(world, notifyWhenOfflineIgnorePeriod=1000)
+    logged_in(world)
+    world.fx.now += 1
+    gone(world)
+    new = taken_over(world, 20_000)
+    ((at, _, later),) = new.fx.scheduled
+    assert at < new.fx.now
+    later(new.fx)
+    assert told(new) == ([Command.DEVICE_OFFLINE], ["Your board 0 went offline."])
+
+
+def test_a_board_that_comes_back_in_time_leaves_nothing_behind(world):
+    with_notices(world, notifyWhenOfflineIgnorePeriod=60_000)
+    gone(world)
+    world.board_session(world.device)
+    logged_in(world)
+    assert presence.NOTICE not in world.device.body
 
 
 # -- reading

@@ -12,6 +12,7 @@ from vpin_messages import slab
 from vpin_messages.queues import shard_queue
 from vpin_messages.slab import Side, Up, shard_of, up_entry
 from vpin_protocol import Command, app_frame, hardware_frame
+from vpin_state.takeover import GRACE_TICKS
 from vpin_store import StoreUnavailable
 from vpin_store.rows import Changes
 
@@ -173,3 +174,23 @@ async def test_a_refreshed_token_is_refused_though_it_was_known(world: World) ->
     assert answer.grant is None
     assert answer.frames == hardware_frame(Command.RESPONSE, 1, b"")[:3] + (9).to_bytes(2, "big")
     assert (await gateway.ask(7, Side.HARDWARE, Command.HARDWARE_LOGIN, new.decode())).grant is not None
+
+
+async def test_boards_that_nobody_announces_to_a_new_owner_are_offline(world: World) -> None:
+    gateway = await home(world)
+    other = await world.gateway()
+    await other.log_in(3, Side.APP, Command.LOGIN, "a@example.com", "hash")
+    await world.kill_state()
+    await world.start_state()
+    other.beat()
+    other.send(3, b"", kind=Up.ANNOUNCE)
+    other.send(3, app_frame(Command.PING, 50, b""))
+    await other.wait(lambda: (50, 200) in other.responses(3))
+    for shard in world.owner.shards.values():
+        for _ in range(GRACE_TICKS):
+            shard._tick()
+            if instance := shard.instances.get(other.sender):
+                instance.heard_at_tick = shard.ticks
+    await other.wait(lambda: any(m[:2] == (Command.DEVICE_OFFLINE, 0) for m in other.messages(3)))
+    gateway.send(BOARD, write(7, "alive"))  # it was only silent
+    await other.wait(lambda: any(m[:2] == (Command.HARDWARE, 7) for m in other.messages(3)))

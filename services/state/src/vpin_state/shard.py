@@ -25,6 +25,7 @@ from vpin_store import StoreUnavailable
 from vpin_state import dispatch, metrics, sessions
 from vpin_state.deliveries import Deliveries
 from vpin_state.session import Instance
+from vpin_state.takeover import GRACE_TICKS, settle_left_behind
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -52,6 +53,7 @@ class Shard:
         """Who waits, before its log-in, for the outcome of a job: (gateway, connection) → account, what to do then."""
         self.instances: dict[bytes, Instance] = {}
         self.ticks = 0
+        self._settle_at = 0  # tick at which what the last owner left behind is settled
         self.deliveries = Deliveries(self)
 
     async def start(self) -> None:
@@ -68,6 +70,7 @@ class Shard:
             for sender, number in (await self.owner.store.applied(self.number)).items():
                 self._meet(sender, number)
             self.owner.publisher.publish_jobs(await self.owner.store.jobs([self.number]))
+            self._settle_at = self.ticks + GRACE_TICKS
         self.active = True
         metrics.shards_owned.inc()
         log.info("shard is owned here", shard=self.number, instances=len(self.instances))
@@ -156,6 +159,8 @@ class Shard:
             self.owner.memory.evict(self.number)
 
     def _lose(self, instance: Instance) -> None:
+        if self.ticks == self._settle_at:
+            self.owner.spawn(settle_left_behind(self.owner, self.number))
         """All sessions of the instance are gone."""
         for session in list(instance.sessions.values()):
             sessions.end(self.owner, session)
@@ -176,10 +181,10 @@ class Shard:
         return at
 
     async def _refuse_unloaded(self, body: bytes, at: int) -> int:
-        """The database is away: who wants in is sent away again, but frames that were accepted wait until it is back."""
+        """The database is away: who wants in is sent away again; tasks and frames that were accepted wait until it is back."""
         kind, _, number, account_id, *_, length = _unpack(body, at)
         instance = self.instances[body[1:17]]
-        if kind == Up.FRAMES:
+        if kind in (Up.FRAMES, Up.TASK):
             await self.owner.commits.patiently(lambda: self.owner.load({account_id}, self.number))
             return at
         if kind == Up.REQUEST:

@@ -10,20 +10,24 @@ from vpin_protocol import Command, Status
 from vpin_state import events
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget, push_text
-from vpin_state.registry import APP, HARDWARE, handles
+from vpin_state.registry import APP, HARDWARE, handles, task
 from vpin_state.values import SYNC_ID, device_sync_on_connect, pin_modes
 from vpin_state.watching import show_status
 
 if TYPE_CHECKING:
     from vpin_messages.entry import Opening
 
-    from vpin_state.effects import Effects
+    from vpin_state.effects import Connection, Effects
     from vpin_state.model import Account, Device
     from vpin_state.session import Session
 
 SERVER_ID = 7777
 PIN_MODE_ID = 1
 LAST_OUTDATED = "1.1.1"
+LEFT_BEHIND = "presence.left"
+"""Task: see :func:`settle_left_behind`."""
+NOTICE = "offlineNotice"
+"""Key in a device's body: when (ms) the apps will be told that it is offline. It survives a change of owner."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -41,6 +45,7 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
     fx.to_apps(device.dash, Command.HARDWARE_CONNECTED, fx.message_id, b"%d-%d" % (device.dash.id, device.id))
     device.connect_time = fx.now
     device.first_connect_time = device.first_connect_time or fx.now
+    device.body.pop(NOTICE, None)
     if fx.config.store_ip:
         device.last_logged_ip = opening.address
     device.touched()
@@ -76,13 +81,44 @@ def device_gone(fx: Effects, device: Device) -> None:
     if period <= 0:
         _tell_offline(fx, device, push=pushes)
         return
-    gone_at = fx.now
+    device.body[NOTICE] = fx.now + period
+    _tell_later(fx, device, fx.now + period)
+
+
+def _tell_later(fx: Effects, device: Device, at: int) -> None:
+    """Tell at `at` (ms) that the board is offline, if it is still so then. The push is for the last time it went."""
 
     def later(fx: Effects) -> None:
-        if _exists(device) and device.dash.active and not device.online:
-            _tell_offline(fx, device, push=device.disconnect_time == gone_at)
+        if not _exists(device) or NOTICE not in device.body:
+            return
+        is_last = device.body[NOTICE] == at
+        if is_last:
+            del device.body[NOTICE]
+            device.touched()
+        if device.dash.active and not device.online:
+            _tell_offline(fx, device, push=is_last)
 
-    fx.schedule(gone_at + period, device.dash.account, later)
+    fx.schedule(at, device.dash.account, later)
+
+
+@task(LEFT_BEHIND)
+def settle_left_behind(fx: Effects, account: Account, connection: Connection, fields: list[bytes]) -> None:
+    """Another owner had the account, and gateways have had time to announce their sessions.
+
+    A board that is online by the tables and has no session has gone while nobody looked. A notice that waited is told at its
+    time, or now if that is over.
+    """
+    for dash in account.dashboards.values():
+        for device in dash.devices.values():
+            if device.online:
+                continue
+            if device.connect_time > device.disconnect_time:
+                device_gone(fx, device)
+                continue
+            if NOTICE in device.body:
+                _tell_later(fx, device, device.body[NOTICE])
+            if events.AWAY in device.body:
+                events.wait_for_return(fx, device)
 
 
 def _tell_offline(fx: Effects, device: Device, *, push: bool) -> None:
