@@ -172,11 +172,14 @@ def test_events_are_logged_listed_and_resolved(api: Api, base: str) -> None:
     assert made["code"] == "too_hot"
     assert made["limit"] == {"count": 1, "per": "minute"}
     api.call("PUT", f"/templates/{template}/events/too_hot", 200, event)
+    api.call("PUT", f"/templates/{template}/events/much_too_hot", 201, event)
     device = api.device(template)
     with httpx.Client(base_url=f"{base}/external/api") as http:
-        for extra in ("", "&description=31%20C"):
-            answer = http.get(f"/logEvent?token={device['token']}&code=too_hot{extra}")
+        for rest in ("too_hot", "much_too_hot&description=31%20C"):
+            answer = http.get(f"/logEvent?token={device['token']}&code={rest}")
             assert (answer.status_code, answer.content) == (200, b"")
+        too_soon = http.get(f"/logEvent?token={device['token']}&code=too_hot")
+        assert (too_soon.status_code, too_soon.headers["retry-after"]) == (429, "1")
         assert http.get(f"/logEvent?token={device['token']}&code=none").status_code == 400
     events = f"/devices/{device['id']}/events"
     second, first = api.call("GET", events, 200)["items"]

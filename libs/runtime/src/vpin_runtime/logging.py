@@ -6,11 +6,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
+from contextvars import ContextVar
 from typing import Any, cast
 
 import structlog
 
-__all__ = ["configure", "redact"]
+__all__ = ["configure", "redact", "request_id"]
 
 HIDDEN = "***"
 SECRET_NAMES = ("token", "password", "passwd", "secret", "credential", "authorization", "cookie", "api_key", "apikey")
@@ -18,6 +19,9 @@ SECRET_IN_URL = re.compile(r"(?<=://)[^/@\s:]*:[^/@\s]*(?=@)")
 LOUD_LIBRARIES = ("aio_pika", "aiormq", "aiosqlite", "asyncio", "httpx", "httpcore", "uvicorn", "alembic", "sqlalchemy")
 
 Event = MutableMapping[str, Any]
+
+request_id: ContextVar[bytes] = ContextVar("request_id", default=b"")
+"""Id of the HTTP request that is being answered: it stands in every line that is logged meanwhile."""
 
 
 def configure(level: str = "info", as_json: bool | None = None) -> None:
@@ -28,6 +32,7 @@ def configure(level: str = "info", as_json: bool | None = None) -> None:
     json_lines = not sys.stderr.isatty() if as_json is None else as_json
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         redact,
@@ -53,6 +58,12 @@ def configure(level: str = "info", as_json: bool | None = None) -> None:
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     for name in LOUD_LIBRARIES:  # their lines say what ours say already, unless something is wrong
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+
+
+def _add_request_id(_logger: object, _method: str, event: Event) -> Event:
+    if found := request_id.get():
+        event.setdefault("request", found.decode("ascii"))
+    return event
 
 
 def redact(_logger: object, _method: str, event: Event) -> Event:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -90,6 +90,28 @@ class Settings(BaseSettings):
     )
     message_quota: int = Field(default=100, ge=0, description="frames a second and connection; 0: none")
     registrations_per_hour: int = Field(default=1000, ge=0, description="of the whole server; 0: none allowed")
+    session_rate: int = Field(
+        default=200, ge=0, description="requests a second with one session on /api/v1, ten times as many at once; 0: any"
+    )
+    device_rate: int = Field(
+        default=50, ge=0, description="the same of one device on /external/api (each process of the api counts)"
+    )
+    address_rate: int = Field(
+        default=1000, ge=0, description="the same of one client address, on all but the /{token}/… routes"
+    )
+    device_updates_per_day: int = Field(default=500_000, ge=0, description="on /external/api; 0: any")
+    device_points_per_day: int = Field(default=10_000, ge=0, description="points that are imported there; 0: any")
+    device_exports_per_day: int = Field(default=10, ge=0, description="exports there; 0: any")
+    legacy_update_rate: int = Field(
+        default=0, ge=0, description="writes a second of one account on /{token}/…; 0: any, old clients know no 429"
+    )
+    legacy_notify_interval: int = Field(
+        default=0, ge=0, description="seconds between two pushes or mails of a device on /{token}/…; 0: none"
+    )
+    cors_origins: str = Field(
+        default="", description="origins whose pages may use /api/v1, by commas; *: all; empty: none but its own"
+    )
+    cors_credentials: bool = Field(default=False, description="they may send cookies, too (vpin has none)")
     initial_energy: int = Field(default=100_000, description="energy of a new account")
     hardware_idle_timeout: int = Field(
         default=10, ge=0, description="seconds, × 2.3, until a silent board is cut off; 0: never"

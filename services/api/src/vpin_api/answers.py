@@ -63,7 +63,7 @@ async def send_reply(send: Send, reply: PinReply | Picture, *extra: Header) -> N
     elif status == 200:
         headers = _JSON
     else:
-        headers = _BUSY if status == BUSY.status else _TEXT
+        headers = _BUSY if status in (BUSY.status, 429) else _TEXT
     await send_answer(send, status, headers, body, *extra)
 
 

@@ -19,6 +19,7 @@ from vpin_api.iot import IotRoutes
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
 from vpin_api.protocol import HttpServer
+from vpin_api.rates import rates_of
 from vpin_api.streams import Streams
 from vpin_api.tokens import Tokens
 from vpin_api.uploads import Uploads
@@ -56,7 +57,8 @@ class ApiService:
         self._owners.on_stream = self._streams.on_batch
         self._owners.on_new_owner = self._streams.on_new_owner
         self._health = health or self.checks
-        calls = Calls(self._tokens, self._owners)
+        self._rates = rates_of(settings)
+        calls = Calls(self._tokens, self._owners, self._rates)
         self.application = Front(
             PinRoutes(calls),
             self._healthy,
@@ -64,6 +66,7 @@ class ApiService:
             IotRoutes(calls, Uploads(settings.data)),
             Files(settings.data),
             forwarded=settings.proxy_protocol,
+            rate=self._rates.address,
         )
         self._settings = settings
         self._http = HttpServer(self.application)

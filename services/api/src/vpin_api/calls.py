@@ -10,6 +10,7 @@ from vpin_store.rows import TokenRow
 from vpin_api import parsing
 from vpin_api.answers import BUSY, INVALID_TOKEN, TOO_LARGE, TOO_SLOW, Header, Receive, Scope
 from vpin_api.owner import Owners
+from vpin_api.rates import Rates
 from vpin_api.tokens import Tokens
 
 BODY_SECONDS = 60.0  # for a body to arrive
@@ -19,8 +20,9 @@ BODIES_LIMIT = 64 * 1024 * 1024  # bytes of bodies that are held at a time
 class Calls:
     """Over the owners of the devices' accounts."""
 
-    def __init__(self, tokens: Tokens, owners: Owners) -> None:
+    def __init__(self, tokens: Tokens, owners: Owners, rates: Rates | None = None) -> None:
         self.tokens = tokens
+        self.rates = rates or Rates()
         self._owners = owners
         self._held = 0  # bytes of bodies that are being read or asked about
 

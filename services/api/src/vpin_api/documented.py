@@ -5,6 +5,7 @@ The page comes from fastapi-offline, which ships Swagger UI: a home installation
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,8 +15,13 @@ from fastapi_offline import FastAPIOffline
 from vpin_api import pages
 from vpin_api.limits import BodyLimit
 from vpin_api.openapi import DESCRIPTION, PARTS, PATHS, TAGS
+from vpin_api.tagging import Tagging
 from vpin_api.v1 import devices, events, live, problems, templates, users, values
 from vpin_api.v1.context import Context
+
+GZIP_BYTES = 1024
+"""Answers from that size on are compressed for those who can take it."""
+GZIP_LEVEL = 5
 
 
 def build(version: str, context: Context) -> FastAPI:
@@ -31,6 +37,10 @@ def build(version: str, context: Context) -> FastAPI:
     )
 
     app.state.context = context
+    app.add_middleware(Tagging)
+    app.add_middleware(GZipMiddleware, minimum_size=GZIP_BYTES, compresslevel=GZIP_LEVEL)
+    if origins:
+        app.add_middleware(Origins, origins=list(origins), credentials=credentials)
     app.add_middleware(BodyLimit)
     problems.install(app)
     for topic in (users, templates, devices, values, events, live):

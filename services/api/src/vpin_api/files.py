@@ -51,8 +51,10 @@ class Files:
             await answers.send_answer(send, 404, [plain, answers.ANY_ORIGIN], b"Failure: 404 Not Found\r\n")
             return
         kind, modified, data = found
-        if _is_fresh(header(scope, b"if-modified-since"), modified):
-            await answers.send_answer(send, 304, [answers.ANY_ORIGIN])
+        tag = b'"%x-%x"' % (modified, len(data))
+        known = header(scope, b"if-none-match")
+        if tag in known if known else _is_fresh(header(scope, b"if-modified-since"), modified):
+            await answers.send_answer(send, 304, [answers.ANY_ORIGIN, (b"etag", tag)])
             return
         headers: list[Header] = [
             (b"content-type", kind),
@@ -60,6 +62,7 @@ class Files:
             (b"expires", formatdate(time.time() + AGE, usegmt=True).encode()),
             (b"cache-control", b"private, max-age=%d" % AGE),
             (b"last-modified", formatdate(modified, usegmt=True).encode()),
+            (b"etag", tag),
             (b"x-content-type-options", b"nosniff"),
         ]
         await answers.send_answer(send, 200, headers, data)

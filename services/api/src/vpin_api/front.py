@@ -11,12 +11,17 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Awaitable, Callable
+from math import ceil
+
+from vpin_runtime.logging import request_id
 
 from vpin_api import answers, metrics, parsing
 from vpin_api.answers import NOT_FOUND, Header, Receive, Scope, Send
 from vpin_api.files import Files
 from vpin_api.iot import PREFIX, IotRoutes
 from vpin_api.pins import PinRoutes
+from vpin_api.rates import Rate, address_key
+from vpin_api.request_ids import REQUEST_ID
 
 VERSION = importlib.metadata.version("vpin-api")
 PAGES = frozenset(("docs", "openapi.json", "resetPassword", "landing", "restore", "updatePassword"))
@@ -24,6 +29,16 @@ PAGES = frozenset(("docs", "openapi.json", "resetPassword", "landing", "restore"
 HOME = {"http": b"/docs", "https": b"/admin"}  # where `/` leads, by port (spec 04 section 1.9)
 
 _JSON: list[Header] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), answers.ANY_ORIGIN]
+_TOO_MANY: list[Header] = [(b"content-type", b"application/problem+json"), *_JSON[1:]]
+_TOO_MANY_BODY = json.dumps(
+    {
+        "type": "about:blank",
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "Too many requests of this address.",
+        "error": {"message": "Too many requests."},  # as /external/api has it
+    }
+).encode()
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -41,6 +56,7 @@ class Front:
         files: Files,
         *,
         forwarded: bool = False,
+        rate: Rate | None = None,
     ) -> None:
         self._build = build
         self._iot = iot
@@ -48,21 +64,26 @@ class Front:
         self._pins = pins
         self._healthy = healthy
         self._forwarded = forwarded
+        self._rate = rate
         self._documented: Application | None = None
         self._building = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"no {scope['type']} here")
+        if (found_id := scope.get(REQUEST_ID)) is not None:
+            request_id.set(found_id)
         if self._forwarded:
             _take_forwarded(scope)
         path: str = scope["path"]
         if path == "/api/v1/health":
             await self._health(scope, send)
         elif path.startswith(PREFIX):
-            await self._iot.serve(scope, receive, send)
+            if await self._admits(scope, send):
+                await self._iot.serve(scope, receive, send)
         elif path.startswith("/api/v1/") or path.split("/", 2)[1] in PAGES:
-            await (await self._application())(scope, receive, send)
+            if await self._admits(scope, send):
+                await (await self._application())(scope, receive, send)
         elif path == "/":
             await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])
         elif self._files.serves(path):
@@ -73,6 +94,18 @@ class Front:
             started = time.perf_counter()
             await answers.send_reply(send, NOT_FOUND)
             metrics.observe("other", NOT_FOUND.status, started)
+
+    async def _admits(self, scope: Scope, send: Send) -> bool:
+        """Whether the client's address has not asked too often; it is answered, if it has."""
+        client = scope["client"]
+        if self._rate is None or client is None:
+            return True
+        seconds = self._rate.wait(address_key(client[0]))
+        if not seconds:
+            return True
+        await answers.send_answer(send, 429, [*_TOO_MANY, (b"retry-after", b"%d" % ceil(seconds))], _TOO_MANY_BODY)
+        metrics.observe("other", 429, time.perf_counter())
+        return False
 
     async def _health(self, scope: Scope, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):

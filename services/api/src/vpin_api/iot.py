@@ -20,6 +20,7 @@ from vpin_store.rows import TokenRow
 from vpin_api import answers, metrics, parsing
 from vpin_api.answers import BUSY, Header, Receive, Scope, Send
 from vpin_api.calls import Calls, header
+from vpin_api.rates import TOO_MANY
 from vpin_api.uploads import NoFileError, Uploads
 
 PREFIX = "/external/api/"
@@ -90,7 +91,7 @@ class IotRoutes:
             answer = PinReply(405, b"Method not allowed.")
         else:
             try:
-                answer = await self._answer(methods[scope["method"]], scope, receive)
+                answer = await self._answer(name, methods[scope["method"]], scope, receive)
             except StoreUnavailable:
                 log.warning("api.store_unavailable", route=name)
                 answer = BUSY
@@ -98,7 +99,7 @@ class IotRoutes:
         status = answer.status if isinstance(answer, PinReply) else 200
         metrics.observe(PREFIX + name if methods else "other", status, started)
 
-    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+    async def _answer(self, name: str, route: Route, scope: Scope, receive: Receive) -> Answer:
         query = parse_qsl(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
         token = _first(query, "token")
         if not token:
@@ -106,8 +107,18 @@ class IotRoutes:
         row = await self._calls.device(token.encode("utf-8", "replace"))
         if row is None:
             return answers.INVALID_TOKEN
+        if self._asks_too_often(name, row):
+            return TOO_MANY
         rest = [(name, value) for name, value in query if name != "token"]
         return await route(self, row, rest, scope, receive)
+
+    def _asks_too_often(self, name: str, row: TokenRow) -> bool:
+        """Whether this request is over a limit of the device (spec 04, 2.4)."""
+        rates = self._calls.rates
+        if rates.device is not None and rates.device.wait(row.token):
+            return True
+        daily = rates.updates if name in ("update", "batch/update") else rates.exports if name == "data/get" else None
+        return daily is not None and not daily.allows(row.token)
 
     async def get(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
         ids: list[int] = []
@@ -163,7 +174,8 @@ class IotRoutes:
             return WRONG_PARAMETERS
         finally:
             self._calls.release(body)
-        if len(found) > POINTS_MAX:
+        imported = self._calls.rates.points
+        if len(found) > POINTS_MAX or (imported is not None and not imported.allows(row.token, len(found))):
             return TOO_MANY_POINTS
         reply = await self._calls.ask(row, PinRequest("iotPoints", payload=_encode({"pins": [pin], "points": found})))
         return Text(b"OK") if reply.status == 200 else reply

@@ -33,6 +33,7 @@ from vpin_api.answers import (
 )
 from vpin_api.calls import Calls, header
 from vpin_api.parsing import Change, Path, Pin
+from vpin_api.rates import TOO_MANY
 
 Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture]]
 WithBody = Callable[[Path, Scope, bytes], Awaitable[PinReply]]
@@ -88,6 +89,8 @@ class PinRoutes:
             return await self._set_property(row, pin, change)
         if pin is None:
             return WRONG_PIN
+        if self._is_too_fast(row):
+            return TOO_MANY
         return await self._ask(row, PinRequest("update", pin.kind, pin.number, change.values))
 
     async def put(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
@@ -166,6 +169,8 @@ class PinRoutes:
         pin = parsing.parse_pin(path.pin)
         if pin is None:
             return WRONG_PIN
+        if self._is_too_fast(row):
+            return TOO_MANY
         return await self._ask(row, PinRequest(operation, pin.kind, pin.number, values))
 
     async def _notify(self, path: Path, scope: Scope, body: bytes) -> PinReply:
@@ -178,6 +183,8 @@ class PinRoutes:
             return INVALID_TOKEN
         if not 0 < len(message.body or "") <= parsing.PUSH_MAX:
             return answers.WRONG_PUSH
+        if self._notifies_too_soon(row, "notify"):
+            return TOO_MANY
         return await self._ask(row, PinRequest("notify", name=message.body or ""))
 
     async def _email(self, path: Path, scope: Scope, body: bytes) -> PinReply:
@@ -188,6 +195,8 @@ class PinRoutes:
         row = await self._device(path)
         if row is None:
             return INVALID_TOKEN
+        if self._notifies_too_soon(row, "email"):
+            return TOO_MANY
         return await self._ask(row, PinRequest("email", values=[mail.to or "", mail.subj or "", mail.title or ""]))
 
     async def _set_property(self, row: TokenRow, pin: Pin | None, change: Change) -> PinReply:
@@ -196,6 +205,15 @@ class PinRoutes:
         # Whether the project is active is checked before the pin, and only the owner knows: it has no widget on pin -1.
         reply = await self._ask(row, PinRequest("property", "v", -1, change.values, change.name))
         return WRONG_PIN if reply == answers.NO_PROPERTY_WIDGET else reply
+
+    def _is_too_fast(self, row: TokenRow) -> bool:
+        """Whether the account writes more often than it may; off unless the settings say a number (spec 04, 1.11)."""
+        rate = self._calls.rates.legacy_updates
+        return rate is not None and rate.wait(row.account_id) > 0
+
+    def _notifies_too_soon(self, row: TokenRow, kind: str) -> bool:
+        rate = self._calls.rates.legacy_notices
+        return rate is not None and rate.wait((row.token, kind)) > 0
 
     async def _device(self, path: Path) -> TokenRow | None:
         return await self._calls.device(path.token)

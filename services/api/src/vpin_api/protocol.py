@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from vpin_api.front import Front
+from vpin_api.request_ids import HEADER, REQUEST_ID, request_id
 
 URL_LIMIT = 16 * 1024  # bytes; more is 414
 HEAD_LIMIT = 64 * 1024  # bytes of request line and headers, beyond the read in which they begin; more is 431
@@ -100,7 +101,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._disarm()
+        found = request_id(self.headers)
+        self.scope[REQUEST_ID] = found  # type: ignore[typeddict-unknown-key]  # ours
         super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.default_headers = [*self.server_state.default_headers, (HEADER, found)]
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what was no request, or was too large, and close."""

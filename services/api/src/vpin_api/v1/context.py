@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Annotated, Any, NoReturn
 
 import msgspec
@@ -16,6 +17,7 @@ from vpin_store.rows import Changes, TokenRow
 
 from vpin_api.failures import Failures
 from vpin_api.owner import Owners
+from vpin_api.rates import Rates
 from vpin_api.streams import Streams
 from vpin_api.v1.problems import Problem
 
@@ -42,6 +44,7 @@ class Context:
     public_url: str = ""  # of this server, for links in mails
     app_name: str = "Blynk"
     failures: Failures = field(default_factory=Failures)
+    rates: Rates = field(default_factory=Rates)
 
     async def ask(self, account_id: int, operation: str, **arguments: Any) -> Any:
         """What the owner of the account answers (JSON, None for nothing). Its refusal is a Problem."""
@@ -89,6 +92,8 @@ async def get_signed(
     if credentials is None:
         raise unauthorized()
     stored = hashed(credentials.credentials)
+    if (rate := context.rates.session) is not None and (seconds := rate.wait(stored)):
+        raise Problem(429, "Too many requests of this session.", headers={"retry-after": str(ceil(seconds))})
     row = await _prolonged(context, stored)
     if row is None:
         raise unauthorized()
