@@ -82,7 +82,7 @@ async def stored_value(pair: Pair) -> str | None:
 
 async def _make_account(target: Target, devices: int) -> Account:
     email, password = f"bench-{secrets.token_hex(8)}@example.com", secrets.token_hex(8)
-    hashed = _password_hash(email, password)
+    hashed = password_hash(email, password)
     app = await connect_app(target)
     await app.ok(Command.REGISTER, email, hashed, "Blynk")
     await app.ok(Command.LOGIN, email, hashed, "Android", "2.27.34", "Blynk")
@@ -102,7 +102,7 @@ def _dashboard() -> dict[str, object]:
     return {"id": DASH, "name": "bench", "createdAt": 1, "widgets": [{**display, "pin": PIN, "deviceId": 0}]}
 
 
-def _password_hash(email: str, password: str) -> str:
+def password_hash(email: str, password: str) -> str:
     """What an app sends in place of the password."""
     salt = hashlib.sha256(email.lower().encode()).digest()
     return base64.b64encode(hashlib.sha256(password.encode() + salt).digest()).decode()

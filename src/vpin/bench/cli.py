@@ -12,6 +12,7 @@ from rich.console import Console
 
 from vpin.bench.client import PROXY_HEADER, BenchError, Target
 from vpin.bench.connections import connections
+from vpin.bench.large import Size, large
 from vpin.bench.latency import latency
 from vpin.bench.measurement import Measurement, show, write_json
 from vpin.bench.processes import Watch
@@ -138,6 +139,40 @@ def run_http(
 
     async def run(target: Target, watch: Watch) -> list[Measurement]:
         return await _http(target, watch, pairs, seconds)
+
+    _run(run, _target(http, tls, "", app), pid, json)
+
+
+@app.command(
+    "accounts",
+    epilog=_examples(
+        "vpin bench accounts --pid state=1234",
+        "vpin bench accounts --kept accounts.json    (then restart the server, and the same again: cold)",
+    ),
+)
+def run_accounts(
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    app: App = "",
+    kept: Annotated[Path | None, typer.Option(help="Keep the accounts in this file; open those that it has.")] = None,
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts to make.")] = 100,
+    dashboards: Annotated[int, typer.Option(min=1, help="Of each account.")] = 20,
+    widgets: Annotated[int, typer.Option(min=0, help="Of each dashboard.")] = 50,
+    devices: Annotated[int, typer.Option(min=0, help="Of each dashboard.")] = 10,
+    values: Annotated[int, typer.Option(min=0, max=100, help="Pins with a value of each device.")] = 10,
+    at_a_time: Annotated[int, typer.Option(min=1, help="Openings under way in the last run.")] = 4,
+    rounds: Annotated[int, typer.Option(min=1, help="How often each account is opened again.")] = 3,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Open large accounts (log-in and profile); memory of a watched process that holds all of them.
+
+    Start the server with VPIN_INITIAL_ENERGY=1000000000: so many widgets are dear.
+    """
+    size = Size(dashboards, widgets, devices, values)
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return await large(target, watch, kept, accounts, size, at_a_time, rounds)
 
     _run(run, _target(http, tls, "", app), pid, json)
 

@@ -16,6 +16,7 @@ import msgspec
 from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_messages.slab import Side
+from vpin_messages.tasks import Task
 from vpin_protocol import Command, Status, app_frame, app_response, split_all, split_first
 from vpin_store.passwords import VerifiedCache, hash_password, strengthen, verify_password
 from vpin_store.rows import AccountRow
@@ -48,6 +49,7 @@ class AppEntry:
         self._store = store
         self._settings = settings
         self._post = post
+        self._hand_over = hand_over
         self._resets = Resets(store, settings, hand_over)
         self._verified = VerifiedCache(time.monotonic)
         self._failures = Failures()
@@ -134,7 +136,7 @@ class AppEntry:
             return _status(request, Status.NOT_REGISTERED)
         if account.is_facebook_user and not account.password_hash:
             return _status(request, Status.FACEBOOK_USER)
-        if not await self._verify(account, app_hash):
+        if not await self._verify(account, app_hash, request.address):
             self._fail(email, request.address)
             return _status(request, Status.NOT_AUTHENTICATED)
         metrics.logins.labels("ok").inc()
@@ -142,9 +144,11 @@ class AppEntry:
         opening = Opening(request.message_id, request.command, request.address, os, version)
         return EntryAnswer(grant=Grant(account.id, 0, 0, 0, entry.encode(opening)))
 
-    async def _verify(self, account: AccountRow, app_hash: str) -> bool:
+    async def _verify(self, account: AccountRow, app_hash: str, address: str) -> bool:
         if self._verified.knows(account.password_hash, app_hash):
             return True
+        if address and address == account.last_login_ip:  # most likely the user: read the account meanwhile
+            self._hand_over(account.id, Task("expect", []))
         if not await asyncio.to_thread(verify_password, account.password_hash, app_hash):
             return False
         stored = await strengthen(self._store, account.id, account.password_hash, app_hash)

@@ -12,11 +12,11 @@ from vpin_state.errors import Refused
 from vpin_state.handlers.flashed import ask_project
 from vpin_state.json_rules import View
 from vpin_state.profile import compressed, dashboard_json, guest_profile_json, profile_json
-from vpin_state.registry import APP, handles
+from vpin_state.registry import APP, handles, task
 
 if TYPE_CHECKING:
-    from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard
+    from vpin_state.effects import Connection, Effects
+    from vpin_state.model import Account, Dashboard
     from vpin_state.session import Session
 
 
@@ -52,3 +52,8 @@ def load_profile(fx: Effects, session: Session, message_id: int, body: bytes) ->
     else:
         found = dashboard_json(lookup.dash(session, body)) if body else profile_json(session.account)
     fx.answer(Command.LOAD_PROFILE, compressed(found))
+
+
+@task("expect")
+def expect(fx: Effects, account: Account, connection: Connection, fields: list[bytes]) -> None:
+    """A log-in is on its way: nothing to do but to have the account in memory, which a task sees to."""
