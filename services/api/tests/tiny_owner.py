@@ -16,11 +16,31 @@ from vpin_messages.queues import instance_queue, shard_queue
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_messages.slab import Down, Up, UpEntry
 from vpin_runtime.settings import Settings
-from vpin_store.rows import TokenRow
+from vpin_store.rows import AccountRow, CampaignRow, FirmwareRow, TokenRow
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 UNKNOWN = "ffffffffffffffffffffffffffffffff"
 Answer = Callable[[UpEntry, PinRequest], PinReply | None]
+
+
+class Firmware:
+    """Images and campaigns in memory."""
+
+    def __init__(self) -> None:
+        self.images: dict[str, FirmwareRow] = {}
+        self.running: list[CampaignRow] = []
+
+    async def keep(self, row: FirmwareRow, forget_before: int) -> None:
+        self.images[row.name] = row
+
+    async def get(self, name: str) -> FirmwareRow | None:
+        return self.images.get(name)
+
+    async def start_campaign(self, row: CampaignRow) -> None:
+        self.running.insert(0, row)
+
+    async def stop_campaigns(self) -> None:
+        self.running.clear()
 
 
 class Store:
@@ -31,6 +51,11 @@ class Store:
         self.asked: list[list[str]] = []
         self.ready = True
         self.error: Exception | None = None
+        self.firmware = Firmware()
+        self.accounts: dict[str, AccountRow] = {}  # by e-mail
+
+    async def find_account(self, email: str, app_name: str) -> AccountRow | None:
+        return self.accounts.get(email) if app_name == "Blynk" else None
 
     async def find_tokens(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
         self.asked.append(list(tokens))
@@ -68,6 +93,9 @@ class Owner:
             self.kinds.append(entry.kind)
             if entry.kind == Up.HEARTBEAT:
                 self._outlet(sender).add(slab.down_entry(Down.ANNOUNCE, shard))
+            if entry.kind == Up.CAMPAIGNS:
+                reply = slab.down_entry(Down.REPLY, entry.session, requests.encode(PinReply(200)))
+                self._outlet(sender).add(reply)
             if entry.kind == Up.REQUEST:
                 request = requests.decode_request(entry.payload)
                 self.seen.append((entry, request))

@@ -61,6 +61,7 @@ class Up(IntEnum):
     BYE = 9  # the sender stops in order: drop its sessions now
     TASK = 10  # payload: msgpack of vpin_messages.tasks.Task for the account's owner; session = the connection that waits, or 0
     WATCH = 11  # payload: msgpack of vpin_messages.stream.Interest; session = the reader that is to be greeted, or 0
+    CAMPAIGNS = 12  # campaigns of firmware have changed in the database: read them, then REPLY; session = its number
 
 
 class Down(IntEnum):

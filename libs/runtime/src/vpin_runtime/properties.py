@@ -28,6 +28,8 @@ NAMES: dict[str, str] = {
     "initial.energy": "initial_energy",
     "admin.email": "admin_email",
     "admin.pass": "admin_password",
+    "admin.rootPath": "admin_path",
+    "allowed.administrator.ips": "admin_addresses",
     "server.host": "server_host",
     "restore.host": "restore_host",
     "product.name": "product_name",

@@ -7,6 +7,8 @@ One class for all, since the embedded run is all services in one process. Addres
 from __future__ import annotations
 
 import os
+import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -88,6 +90,10 @@ class Settings(BaseSettings):
     admin_password: SecretStr = Field(
         default=SecretStr(""), description="its password; empty: a random one, printed once"
     )
+    admin_path: str = Field(default="/admin", description="path of the administration, on the TLS port")
+    admin_addresses: str = Field(
+        default="0.0.0.0/0,::/0", description="who may open it: addresses and blocks such as 10.0.0.0/8, by commas"
+    )
     message_quota: int = Field(default=100, ge=0, description="frames a second and connection; 0: none")
     registrations_per_hour: int = Field(default=1000, ge=0, description="of the whole server; 0: none allowed")
     session_rate: int = Field(
@@ -163,6 +169,20 @@ class Settings(BaseSettings):
     def _is_address(cls, value: str) -> str:
         if value:
             parse_address(value)
+        return value
+
+    @field_validator("admin_path")
+    @classmethod
+    def _is_root(cls, value: str) -> str:
+        if not re.fullmatch(r"(/[\w.-]+)+", value, re.ASCII):
+            raise ValueError(f"{value!r} is no path: give one such as /admin")
+        return value
+
+    @field_validator("admin_addresses")
+    @classmethod
+    def _are_addresses(cls, value: str) -> str:
+        for entry in filter(None, (part.strip() for part in value.split(","))):
+            ip_network(entry, strict=False)  # an address is a network too; ValueError says what is wrong
         return value
 
     @classmethod

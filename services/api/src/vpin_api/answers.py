@@ -22,6 +22,13 @@ class Picture(NamedTuple):
     body: bytes
 
 
+class Moved(NamedTuple):
+    """An answer that leads to another path of this server."""
+
+    location: bytes
+    status: int = 301
+
+
 INVALID_TOKEN = PinReply(400, b"Invalid token.")
 WRONG_PIN = PinReply(400, b"Wrong pin format.")
 WRONG_REQUEST = PinReply(400, b"Wrong request format.")
@@ -37,6 +44,7 @@ NOT_FOUND = PinReply(404)
 TOO_SLOW = PinReply(408)
 TOO_LARGE = PinReply(413)
 
+CHUNK = 64 * 1024
 ANY_ORIGIN: Header = (b"access-control-allow-origin", b"*")
 CLOSE: Header = (b"connection", b"close")
 _JSON: list[Header] = [(b"content-type", b"application/json;charset=utf-8"), ANY_ORIGIN]
@@ -50,10 +58,13 @@ _PREFLIGHT: list[Header] = [
 ]
 
 
-async def send_reply(send: Send, reply: PinReply | Picture, *extra: Header) -> None:
+async def send_reply(send: Send, reply: PinReply | Picture | Moved, *extra: Header) -> None:
     """200: JSON or nothing; else plain text or nothing. 503 asks to come again in a second, 413 has no CORS header."""
     if isinstance(reply, Picture):
         await send_answer(send, 200, [(b"content-type", b"image/png"), ANY_ORIGIN], reply.body, *extra)
+        return
+    if isinstance(reply, Moved):
+        await send_answer(send, reply.status, [(b"location", reply.location), ANY_ORIGIN], b"", *extra)
         return
     status, body = reply.status, reply.body
     if status == TOO_LARGE.status:
@@ -72,6 +83,15 @@ async def send_answer(send: Send, status: int, headers: list[Header], body: byte
     length = (b"content-length", b"%d" % len(body))
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length, *extra]})
     await send({"type": "http.response.body", "body": body})
+
+
+async def send_large(send: Send, headers: list[Header], body: bytes) -> None:
+    """200 with a body of any size, no more of it on its way than the client takes."""
+    length = (b"content-length", b"%d" % len(body))
+    await send({"type": "http.response.start", "status": 200, "headers": [*headers, length]})
+    for at in range(0, len(body), CHUNK):
+        await send({"type": "http.response.body", "body": body[at : at + CHUNK], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_preflight(send: Send) -> None:

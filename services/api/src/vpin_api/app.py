@@ -12,9 +12,11 @@ from vpin_runtime.metrics import gauge
 from vpin_runtime.settings import Settings, parse_address
 from vpin_store import Store
 
+from vpin_api.administration import Administrators, Entrance
 from vpin_api.calls import Calls
 from vpin_api.files import Files
 from vpin_api.front import VERSION, Application, Front
+from vpin_api.images import Images
 from vpin_api.iot import IotRoutes
 from vpin_api.owner import Owners
 from vpin_api.pins import PinRoutes
@@ -25,6 +27,7 @@ from vpin_api.tokens import Tokens
 from vpin_api.uploads import Uploads
 
 DRAIN = 4.0  # seconds for running requests when the service stops
+ADMIN_APP = "Blynk"  # the app whose accounts may be super administrators (spec 06, 14.2)
 PING = 5  # seconds between two looks at the database
 
 log = structlog.get_logger("vpin.api")
@@ -64,7 +67,8 @@ class ApiService:
             self._healthy,
             self._documented,
             IotRoutes(calls, Uploads(settings.data)),
-            Files(settings.data),
+            Files(settings.data, Images(store.firmware.get)),
+            Entrance(settings.admin_path, settings.admin_addresses),
             forwarded=settings.proxy_protocol,
             rate=self._rates.address,
         )
@@ -123,8 +127,13 @@ class ApiService:
 
         known = self._settings
         limits = (known.registrations_per_hour, known.initial_energy)
-        context = Context(self._store, self._owners, self._streams, *limits, public_url=_public_url(known))
-        return build(VERSION, context)
+        administrators = Administrators(lambda email: self._store.find_account(email, ADMIN_APP))
+        context = Context(
+            self._store, self._owners, self._streams, administrators, *limits, public_url=_public_url(known)
+        )
+        context.rates = self._rates
+        origins = [origin.strip() for origin in known.cors_origins.split(",") if origin.strip()]
+        return build(VERSION, context, known.admin_path, origins=origins, credentials=known.cors_credentials)
 
     def _healthy(self) -> bool:
         return all(self._health().values())

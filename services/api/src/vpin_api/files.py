@@ -8,9 +8,12 @@ import time
 from email.utils import formatdate, parsedate_to_datetime
 from pathlib import Path
 
+from vpin_store import StoreUnavailable
+
 from vpin_api import answers
 from vpin_api.answers import Header, Scope, Send
 from vpin_api.calls import header
+from vpin_api.images import PREFIX, Images
 from vpin_api.uploads import FOLDER
 
 AGE = 60  # seconds that a client may keep a file
@@ -32,10 +35,11 @@ _UPLOADED = b"application/octet-stream"
 
 class Files:
     """`folder` has ``static``, ``downloads`` and ``device_uploads`` of the installation; what it lacks of static files the
-    package has."""
+    package has. What is not there of ``static/ota`` is among the `images`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, images: Images) -> None:
         self._folder = folder
+        self._images = images
 
     def serves(self, path: str) -> bool:
         return path.startswith(("/static/", f"/{FOLDER}/")) or path == "/favicon.ico" or _is_download(path)
@@ -46,6 +50,13 @@ class Files:
             await answers.send_answer(send, 405, [answers.ANY_ORIGIN, (b"allow", b"GET, HEAD")])
             return
         found = await asyncio.to_thread(self._read, scope["path"])
+        if found is None and scope["path"].startswith(PREFIX):
+            try:
+                row = await self._images.get(scope["path"].removeprefix(PREFIX))
+            except StoreUnavailable:
+                await answers.send_reply(send, answers.BUSY)
+                return
+            found = None if row is None else (_UPLOADED, row.uploaded_at // 1000, row.content)
         if found is None:
             plain = (b"content-type", b"text/plain; charset=UTF-8")
             await answers.send_answer(send, 404, [plain, answers.ANY_ORIGIN], b"Failure: 404 Not Found\r\n")
@@ -65,7 +76,7 @@ class Files:
             (b"etag", tag),
             (b"x-content-type-options", b"nosniff"),
         ]
-        await answers.send_answer(send, 200, headers, data)
+        await answers.send_large(send, headers, data)
 
     def _read(self, path: str) -> tuple[bytes, int, bytes] | None:
         """(content type, time of change in seconds, content)."""
@@ -79,7 +90,7 @@ class Files:
             places.append(PACKAGED / relative.removeprefix("static/"))
         for place in places:
             if place.is_file():
-                other = _UPLOADED if path.startswith(f"/{FOLDER}/") else b"text/html"
+                other = _UPLOADED if path.startswith((f"/{FOLDER}/", PREFIX)) else b"text/html"
                 return KINDS.get(place.suffix.lower(), other), int(place.stat().st_mtime), place.read_bytes()
         return None
 

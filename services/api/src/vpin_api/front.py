@@ -16,6 +16,7 @@ from math import ceil
 from vpin_runtime.logging import request_id
 
 from vpin_api import answers, metrics, parsing
+from vpin_api.administration import Entrance
 from vpin_api.answers import NOT_FOUND, Header, Receive, Scope, Send
 from vpin_api.files import Files
 from vpin_api.iot import PREFIX, IotRoutes
@@ -26,7 +27,8 @@ from vpin_api.request_ids import REQUEST_ID
 VERSION = importlib.metadata.version("vpin-api")
 PAGES = frozenset(("docs", "openapi.json", "resetPassword", "landing", "restore", "updatePassword"))
 """First segments of what the documented application serves, besides ``/api/v1``."""
-HOME = {"http": b"/docs", "https": b"/admin"}  # where `/` leads, by port (spec 04 section 1.9)
+PLAIN_HOME = b"/docs"
+"""Where `/` of the plain port leads; on the TLS port it is the administration (spec 04 section 1.9)."""
 
 _JSON: list[Header] = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), answers.ANY_ORIGIN]
 _TOO_MANY: list[Header] = [(b"content-type", b"application/problem+json"), *_JSON[1:]]
@@ -54,6 +56,7 @@ class Front:
         build: Callable[[], Application],
         iot: IotRoutes,
         files: Files,
+        entrance: Entrance,
         *,
         forwarded: bool = False,
         rate: Rate | None = None,
@@ -61,6 +64,7 @@ class Front:
         self._build = build
         self._iot = iot
         self._files = files
+        self._entrance = entrance
         self._pins = pins
         self._healthy = healthy
         self._forwarded = forwarded
@@ -84,8 +88,15 @@ class Front:
         elif path.startswith("/api/v1/") or path.split("/", 2)[1] in PAGES:
             if await self._admits(scope, send):
                 await (await self._application())(scope, receive, send)
+        elif self._entrance.leads(path):
+            refusal = self._entrance.refusal(scope)
+            if refusal is None:
+                await (await self._application())(scope, receive, send)
+            else:
+                await answers.send_reply(send, refusal)
         elif path == "/":
-            await answers.send_answer(send, 301, [(b"location", HOME[scope["scheme"]])])
+            home = self._entrance.root.encode() if scope["scheme"] == "https" else PLAIN_HOME
+            await answers.send_answer(send, 301, [(b"location", home)])
         elif self._files.serves(path):
             await self._files.serve(scope, send)
         elif (found := parsing.parse_path(scope["raw_path"])) is not None:

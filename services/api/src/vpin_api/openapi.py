@@ -7,32 +7,6 @@ from typing import Any
 from vpin_api import openapi_iot
 from vpin_api.parsing import BODY_LIMIT, PROPERTIES
 
-DESCRIPTION = """\
-Read and write the pins of your boards from anything that speaks HTTP.
-
-**Start here.** Every device has a *token*: 32 characters that the app shows in the device's settings. The token stands
-in the path and is all that a request needs, so treat it like a password. With a board that writes virtual pin 5:
-
-    curl http://YOUR-SERVER:8080/YOUR-TOKEN/get/V5             # ["23.4"]
-    curl http://YOUR-SERVER:8080/YOUR-TOKEN/update/V1?value=1  # writes V1: board and app get it at once
-
-A value is always a **list of texts**: most pins have one part, an RGB light has three. A write is answered when it is
-stored; the next read sees it, whoever reads.
-"""
-
-TAGS: list[dict[str, Any]] = [
-    {"name": "account", "description": "Accounts, sessions, passwords. Begin with `POST /api/v1/sessions`."},
-    {"name": "templates", "description": "Kinds of devices: their datastreams and events."},
-    {"name": "devices", "description": "The devices of an account."},
-    {"name": "values", "description": "What the pins of a device read as; writes."},
-    {"name": "events", "description": "What devices have logged."},
-    {"name": "live", "description": "What happens, as it happens: a stream of events for pages and scripts."},
-    {"name": "pins", "description": "Read and write the pins of a device."},
-    {"name": "project", "description": "Who is online, the project itself."},
-    *openapi_iot.TAGS,
-    {"name": "server", "description": "The server itself."},
-]
-
 _TOKEN = {"$ref": "#/components/parameters/Token"}
 _PIN = {"$ref": "#/components/parameters/Pin"}
 
@@ -236,7 +210,11 @@ PARTS: dict[str, Any] = {
             "example": "V5",
         },
     },
+    "securitySchemes": {
+        "administrator": {"type": "http", "scheme": "basic", "description": "e-mail and password of an administrator"}
+    },
     "schemas": {
+        "IotFailure": openapi_iot.IOT_FAILURE,
         "Value": {"type": "array", "items": {"type": "string"}, "description": "The parts of a pin's value."},
         "Health": {
             "type": "object",

@@ -106,23 +106,27 @@ class Owners:
         return await self._ask(account_id, PinRequest(operation, payload=arguments), 0, requests.ACCOUNT, 0)
 
     async def _ask(self, account_id: int, request: PinRequest, dash: int, device: int, credential: int) -> PinReply:
-        shard = slab.shard_of(account_id, self._shards)
+        place = {"account": account_id, "dash": dash, "device": device, "credential": credential}
+        payload = requests.encode(request)
+        return await self._send(self.shard_of(account_id), lambda n: slab.up_entry(Up.REQUEST, n, payload, **place))
+
+    async def tell_campaigns(self) -> None:
+        """The campaigns of firmware have changed in the database: every owner that is there has read them now.
+
+        One that is not, or is silent, reads them when it comes.
+        """
+        shards = range(self._shards)
+        await asyncio.gather(*(self._send(shard, lambda n: slab.up_entry(Up.CAMPAIGNS, n)) for shard in shards))
+
+    async def _send(self, shard: int, entry: Callable[[int], bytes]) -> PinReply:
+        """The reply to an entry, which is made with its number; BUSY without one."""
         if len(self._waiting) >= self._limit or shard in self._full or not self._outlets:
             return BUSY
         loop = asyncio.get_running_loop()
         number = self._number = self._number % 0xFFFFFFFF + 1
         future: asyncio.Future[PinReply] = loop.create_future()
         self._waiting[number] = _Waiting(future, loop.time() + self._timeout)
-        entry = slab.up_entry(
-            Up.REQUEST,
-            number,
-            requests.encode(request),
-            account=account_id,
-            dash=dash,
-            device=device,
-            credential=credential,
-        )
-        self._outlets[shard].add(entry)
+        self._outlets[shard].add(entry(number))
         try:
             return await future
         finally:

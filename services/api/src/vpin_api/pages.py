@@ -23,6 +23,7 @@ _email = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:24rem;margin:4rem auto;padding:0 1rem}"
     "input,button{font:inherit;width:100%;padding:.5rem;margin:.25rem 0;box-sizing:border-box}"
+    "pre{font:13px/1.5 ui-monospace,monospace;padding:.75rem;background:#8881;overflow-x:auto}"
 )
 _HEADERS = {
     "cache-control": "no-store",
@@ -37,7 +38,8 @@ def _text(body: str, status: int = 400) -> Response:
     return PlainTextResponse(body, status)
 
 
-def _page(title: str, content: str) -> Response:
+def page(title: str, content: str) -> Response:
+    """A page by itself: no script, nothing from elsewhere."""
     head = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{_STYLE}</style>"
@@ -91,7 +93,7 @@ async def landing(context: Ctx, token: str = "") -> Response:
         '<label>New password<input type="password" name="password" minlength="8" required autocomplete="new-password">'
         "</label><button>Change the password</button></form>"
     )
-    return _page("Choose a new password", form)
+    return page("Choose a new password", form)
 
 
 @router.get("/restore")
@@ -105,7 +107,7 @@ async def restore(token: str = "", email: str = "", app: Annotated[str, "name of
         f'<p><a href="{html.escape(link)}">Open the app</a></p>'
         f'<p><a href="/landing?token={html.escape(quote(token))}">Choose a new password here</a></p>'
     )
-    return _page("Restore your password", content)
+    return page("Restore your password", content)
 
 
 @router.post("/updatePassword")

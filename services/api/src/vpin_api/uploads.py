@@ -33,7 +33,7 @@ class Uploads:
         name, data = await asyncio.to_thread(_file, content_type, body)
         device = f"{row.account_id}.{row.dash_id & 0xFFFFFFFF}.{row.device_id}"
         stem = hashlib.sha256(f"{row.token}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        path = self._folder / device / (stem + _suffix(name))
+        path = self._folder / device / (stem + suffix_of(name))
         await asyncio.to_thread(_keep, path, data)
         return f"/{FOLDER}/{device}/{path.name}"
 
@@ -67,7 +67,8 @@ def _file(content_type: bytes, body: bytes) -> tuple[str, bytes]:
     return found[0]
 
 
-def _suffix(name: str) -> str:
+def suffix_of(name: str) -> str:
+    """The suffix of a file's name with its dot, "" where it is none that a path may have."""
     suffix = Path(name).suffix
     return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 10 else ""
 

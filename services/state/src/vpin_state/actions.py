@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command
 
-from vpin_state import confirmations, datastreams, lookup, rules
+from vpin_state import confirmations, datastreams, lookup, origins, rules
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import mail_text, notify_phones, tweet_text
 from vpin_state.kinds import PROPERTY_OF_RULE
@@ -90,11 +90,14 @@ def set_pin(
     if datastreams.confirmation_ms(device, kind, number):
         confirmations.hold(fx, device, kind, number, taken=fx.to_device(device, message_id, body))
         return
+    origin, fx.origin = fx.origin, origins.RULE
     try:
         for bank in filter(None, (device.bank, also)):
             store(fx, bank, kind, number, admitted)
     except (Refused, BodyError):  # a table or time input on the pin can't read it
         return
+    finally:
+        fx.origin = origin
     fx.to_device(device, message_id, body)
     fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
 

@@ -67,6 +67,11 @@ class AlarmClock:
         self._last = max(self._last, now)
 
 
+def is_timed(account: Account) -> bool:
+    """Whether the account does anything by the clock: then it has to be in memory (`AccountRow.timed`)."""
+    return next(alarms_of(account), None) is not None
+
+
 def alarms_of(account: Account) -> Iterator[Alarm]:
     """Everything that the account does by the clock, whether its dashboards are active or not."""
     for dash in account.dashboards.values():

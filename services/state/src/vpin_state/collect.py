@@ -16,6 +16,7 @@ from vpin_store.rows import (
     WidgetRow,
 )
 
+from vpin_state.alarms import is_timed
 from vpin_state.dirty import Dirty
 from vpin_state.model import Account
 from vpin_state.numbering import number_for_commit
@@ -30,6 +31,7 @@ _msgpack = msgspec.msgpack.Encoder().encode
 def collect(account: Account, changes: Changes) -> None:
     """Move everything that is marked dirty into `changes` and clear the marks."""
     number_for_commit(account)
+    _settle_timed(account)
     dirty, account.dirty, account.listed = account.dirty, Dirty(), False
     if dirty.account or dirty.deleted_devices or dirty.deleted_dashboards:
         changes.accounts.append(account.row._replace(body=_json(account.body), seq=account.seq))
@@ -53,6 +55,16 @@ def collect(account: Account, changes: Changes) -> None:
         if value is not None:
             changes.properties.append(PropertyRow(account.id, dash_id, target, kind, number, name, value))
     changes.jobs += [JobRow(key, account.shard, body) for key, body in dirty.jobs]
+
+
+def _settle_timed(account: Account) -> None:
+    """Whether the account does anything by the clock is stored with what decides it."""
+    dirty = account.dirty
+    if dirty.account or dirty.widgets or dirty.dashboards or dirty.deleted_widgets or dirty.deleted_dashboards:
+        timed = is_timed(account)
+        if timed != account.row.timed:
+            account.row = account.row._replace(timed=timed)
+            dirty.account = True
 
 
 def _collect_deletions(account: Account, dirty: Dirty, changes: Changes) -> None:

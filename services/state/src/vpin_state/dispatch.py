@@ -15,11 +15,20 @@ from vpin_state.errors import Refused
 if TYPE_CHECKING:
     from vpin_messages.tasks import Task
 
+    from vpin_state.alarms import Alarm
     from vpin_state.effects import Effects
     from vpin_state.model import Account
     from vpin_state.session import Session
 
 log = structlog.get_logger()
+
+
+def ring(fx: Effects, account: Account, alarm: Alarm, second: int) -> None:
+    """Let an alarm do what is due at a second since 1970; a fault of ours is logged, and the others ring all the same."""
+    try:
+        alarm.ring(fx, second)
+    except Exception:
+        log.exception("alarm failed", account=account.id)
 
 
 def handle(fx: Effects, session: Session, command: int, message_id: int, body: bytes) -> None:

@@ -9,7 +9,7 @@ handler through :meth:`Effects.after_commit`), all that it sends is released aft
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpin_messages.jobs import Job
@@ -20,6 +20,8 @@ from vpin_state import origins
 from vpin_state.model import NO_PROJECT
 
 if TYPE_CHECKING:
+    from vpin_store.rows import CampaignRow
+
     from vpin_state.config import Config
     from vpin_state.model import Account, Dashboard, Device
     from vpin_state.questions import Question
@@ -43,6 +45,7 @@ class Effects:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.now = 0
+        self.campaigns: Sequence[CampaignRow] = ()  # that offer firmware to boards, newest first
         self.new_token: Callable[[], str] = lambda: secrets.token_urlsafe(24)
         self.session: Session | None = None  # who sent the message being handled
         self.message_id = 0

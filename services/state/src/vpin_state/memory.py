@@ -1,6 +1,7 @@
 """The accounts in memory: loaded when they are first needed, kept while somebody uses them, forgotten later.
 
-Beside them: which of them have to be stored, which of them read pins of their boards, and the tokens of boards.
+Beside them: which of them have to be stored, which read pins of their boards or do something by the clock, and the tokens
+of boards.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from vpin_store.rows import Changes
 
 from vpin_state import metrics
+from vpin_state.alarms import AlarmClock, is_timed
 from vpin_state.collect import collect
 from vpin_state.load import build_account
 from vpin_state.reading import Reader
@@ -22,15 +24,16 @@ if TYPE_CHECKING:
     from vpin_store import Store
     from vpin_store.rows import TokenRow
 
+    from vpin_state.alarms import Alarm
     from vpin_state.model import Account
 
 KEEP_SECONDS = 600.0
 """How long an account without sessions stays in memory."""
 MOST_TOKENS = 100_000
-FEW = 10
-"""Forgotten accounts that are not worth a full collection: some 50 ms in which nothing else happens."""
 END_OF_IDS = 1 << 63
 """What the database can count to: entries name ids in 64 bits."""
+FEW = 10
+"""Forgotten accounts that are not worth a full collection: some 50 ms in which nothing else happens."""
 
 
 class Memory:
@@ -44,6 +47,7 @@ class Memory:
         self._sender = sender
         self._reshaped: set[Account] = set()
         self._readers: dict[int, Reader] = {}  # by account
+        self._clocks: dict[int, AlarmClock] = {}  # by shard
         self._tokens_gone = 0
         self._forgotten = 0  # accounts that are no longer in memory but not collected yet
 
@@ -89,6 +93,7 @@ class Memory:
                     or account.listed
                     or account.watch is not None
                     or account.timers
+                    or account.row.timed
                     or any(d.sessions for b in account.dashboards.values() for d in b.devices.values())
                 ):
                     account.idle_since = 0.0
@@ -118,17 +123,33 @@ class Memory:
 
     def readers(self, shard: int) -> Iterator[Reader]:
         """Of the shard's accounts those whose displays want to read pins of boards."""
-        if self._reshaped:
-            for account in self._reshaped:
-                reader = Reader.of(account, self._readers.pop(account.id, None))
-                if reader is not None:
-                    self._readers[account.id] = reader
-            self._reshaped.clear()
+        self._look_again()
         for reader in [reader for reader in self._readers.values() if reader.account.shard == shard]:
             if self.accounts.get(reader.account.id) is reader.account:
                 yield reader
             else:
                 del self._readers[reader.account.id]
+
+    def due(self, shard: int, now: int) -> Iterator[tuple[Account, int, list[Alarm]]]:
+        """(account, second, alarms) of what the shard's accounts have to do by the clock until `now` (seconds)."""
+        self._look_again()
+        clock = self._clocks.setdefault(shard, AlarmClock())
+        for account, second, alarms in clock.due(now):
+            if self.accounts.get(account.id) is account:
+                yield account, second, alarms
+            else:
+                clock.forget(account.id)
+
+    def _look_again(self) -> None:
+        """At accounts that are new here or whose shape has changed."""
+        for account in self._reshaped:
+            reader = Reader.of(account, self._readers.pop(account.id, None))
+            if reader is not None:
+                self._readers[account.id] = reader
+            self._clocks.setdefault(account.shard, AlarmClock()).set(account)
+            if account.row.timed != is_timed(account):
+                account.mark_quietly().account = True
+        self._reshaped.clear()
 
     async def look_up(self, tokens: set[str]) -> dict[str, TokenRow]:
         """Tokens in the database; those of devices are remembered in `tokens` until a commit here deletes them.

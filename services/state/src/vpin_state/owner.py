@@ -19,6 +19,7 @@ from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_resp
 from vpin_store import StoreUnavailable
 
 from vpin_state import dispatch, registry
+from vpin_state.campaigns import Campaigns
 from vpin_state.commits import Commits
 from vpin_state.effects import Effects
 from vpin_state.memory import Memory
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
+TICK_PHASE = 0.002
+"""Ticks come at the start of each second, since timers are set to seconds; so much later, to be never too early."""
 TURN_SECONDS = 0.002
 """What messages that need a handler may take of one turn of the loop: sockets and other shards wait for that long."""
 
@@ -60,6 +63,7 @@ class Owner:
         self.accounts = self.memory.accounts
         self.outbox = Outbox()
         self.watches = Watches(self)
+        self.campaigns = Campaigns(self)
         self.publisher = Publisher(bus, lambda key: self.commits.job_sent(key))
         self.commits = Commits(
             store,
@@ -72,6 +76,7 @@ class Owner:
             tells_values=config.tells_values,
         )
         self._fx = Effects(config)
+        self._fx.campaigns = self.campaigns.rows
         self.tired = False  # see :meth:`is_others_turn`
         self._turn_ends = 0.0  # 0: no slow message yet
         self._marks = 0
@@ -261,6 +266,14 @@ class Owner:
             reader.ask(self.begin(reader.account))
             self.settle(reader.account)
 
+    def ring(self, shard: int) -> None:
+        """Let the shard's accounts do what they do by the clock; once a second."""
+        for account, second, alarms in self.memory.due(shard, self.tell_time() // 1000):
+            fx = self.begin(account)
+            for alarm in alarms:
+                dispatch.ring(fx, account, alarm, second)
+            self.settle(account)
+
     def forget_shard(self, shard: int) -> None:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""
         self.watches.forget_shard(shard)
@@ -298,4 +311,4 @@ class Owner:
                 outlet = self.ways.to_shard(number)
                 if not outlet.backlog:
                     outlet.add(tick)
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(TICK_SECONDS - (time.time() - TICK_PHASE) % TICK_SECONDS)

@@ -25,7 +25,7 @@ from vpin_store import StoreUnavailable
 from vpin_state import dispatch, metrics, sessions
 from vpin_state.deliveries import Deliveries
 from vpin_state.session import Instance
-from vpin_state.takeover import GRACE_TICKS, settle_left_behind
+from vpin_state.takeover import GRACE_TICKS, settle_left_behind, wake_timed
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -71,6 +71,8 @@ class Shard:
                 self._meet(sender, number)
             self.owner.publisher.publish_jobs(await self.owner.store.jobs([self.number]))
             self._settle_at = self.ticks + GRACE_TICKS
+            await self.owner.campaigns.read()
+            self.owner.spawn(wake_timed(self.owner, self.number))
         self.active = True
         metrics.shards_owned.inc()
         log.info("shard is owned here", shard=self.number, instances=len(self.instances))
@@ -105,6 +107,8 @@ class Shard:
                 self._tick()
         elif kind == Up.BYE:
             self._lose(instance)
+        elif kind == Up.CAMPAIGNS:
+            self.owner.spawn(self.owner.campaigns.read_for(instance, number))
         elif kind == Up.RESULT:
             status, message_id = int.from_bytes(payload[16:18], "big"), int.from_bytes(payload[18:20], "big")
             self._job_done(payload[:16], number, status, message_id)
@@ -155,12 +159,13 @@ class Shard:
                     del self.instances[instance.sender]
                     self.owner.forget_instance(self.number, instance.sender)
         self.owner.read_pins(self.number)
+        self.owner.ring(self.number)
+        if self.ticks == self._settle_at:
+            self.owner.spawn(settle_left_behind(self.owner, self.number))
         if self.ticks % EVICT_TICKS == 0:
             self.owner.memory.evict(self.number)
 
     def _lose(self, instance: Instance) -> None:
-        if self.ticks == self._settle_at:
-            self.owner.spawn(settle_left_behind(self.owner, self.number))
         """All sessions of the instance are gone."""
         for session in list(instance.sessions.values()):
             sessions.end(self.owner, session)

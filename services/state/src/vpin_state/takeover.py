@@ -13,10 +13,15 @@ from vpin_messages.slab import shard_of
 from vpin_messages.tasks import Task
 
 from vpin_state.handlers.presence import LEFT_BEHIND
+from vpin_state.handlers.waking import WAKE
 
 if TYPE_CHECKING:
+    from vpin_bus import Outlet
+
     from vpin_state.owner import Owner
 
+WAKE_AT_ONCE = 1000
+"""Accounts that are asked for at a time."""
 GRACE_TICKS = 10
 """Seconds from the claim of a shard until boards that nobody has announced count as gone."""
 
@@ -28,5 +33,19 @@ async def settle_left_behind(owner: Owner, shard: int) -> None:
         for account_id in await owner.store.accounts_left_behind():
             if shard_of(account_id, owner.shard_count) == shard:
                 owner.hand_over(account_id, Task(LEFT_BEHIND, []))
+
+    await owner.commits.patiently(hand_over)
+
+
+async def wake_timed(owner: Owner, shard: int) -> None:
+    """Bring the accounts of the shard into memory that do something by the clock; waits while the database is away."""
+
+    async def hand_over() -> None:
+        outlet: Outlet | None = None
+        for count, account_id in enumerate(await owner.store.timed_accounts()):
+            if shard_of(account_id, owner.shard_count) == shard:
+                outlet = owner.hand_over(account_id, Task(WAKE, []))
+            if outlet is not None and count % WAKE_AT_ONCE == 0:
+                await outlet.drained()
 
     await owner.commits.patiently(hand_over)

@@ -15,6 +15,7 @@ from vpin_messages.requests import PinReply
 from vpin_store import Store, StoreUnavailable
 from vpin_store.rows import Changes, TokenRow
 
+from vpin_api.administration import Administrators
 from vpin_api.failures import Failures
 from vpin_api.owner import Owners
 from vpin_api.rates import Rates
@@ -39,6 +40,7 @@ class Context:
     store: Store
     owners: Owners
     streams: Streams
+    administrators: Administrators
     registrations_per_hour: int
     initial_energy: int
     public_url: str = ""  # of this server, for links in mails

@@ -8,6 +8,7 @@ from vpin_protocol import BodyError, Command, Status, parse_int32, split_all
 
 from vpin_state import clocks
 from vpin_state.errors import Refused
+from vpin_state.firmware import offer
 from vpin_state.handlers.notifications import find_widget
 from vpin_state.handlers.presence import SERVER_ID, idle_seconds
 from vpin_state.registry import HARDWARE, handles
@@ -73,6 +74,8 @@ def _take_info(fx: Effects, session: Session, device: Device, fields: list[bytes
     if heartbeat > 0 and fx.config.hardware_idle_timeout:
         fx.idle(session, idle_seconds(heartbeat))
     attached = attach_itself(device, info.get("templateId", ""))
+    if build := info.get("build"):
+        offer(fx, session, device, build)
     fx.reply(Status.OK)
     if attached and fx.config.resend_on_connect:
         for body in device_sync_on_connect(device, fx.now):
