@@ -208,6 +208,59 @@ def db_upgrade(server_properties: Properties = None, config: Toml = None) -> Non
     tell_first_password(settings, new_password)
 
 
+@app.command(
+    name="import-blynk",
+    epilog=examples(
+        "vpin import-blynk /srv/blynk/data --dry-run",
+        "vpin import-blynk /srv/blynk/data",
+        f"{DATABASE} vpin import-blynk /srv/blynk/data --yes --report import.json",
+    ),
+)
+def import_blynk(
+    folder: Annotated[Path, typer.Argument(help="Data folder of the old server: the one with the .user files.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be taken and what not.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take it without asking.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace accounts that vpin has already. vpin has to be stopped.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the whole report into this file, as JSON.")] = None,
+    server_properties: Properties = None,
+    config: Toml = None,
+) -> None:
+    """Take over accounts, projects, tokens, values and history of a Blynk server 0.41.
+
+    Shows first what would be done, then asks. The folder is only read. It may be run again: what was taken stays as it is
+    in vpin, what was interrupted goes on.
+
+    Ends with 0 when every account of the folder is in vpin, 1 when some are not, 2 when it could not be done.
+    """
+    from vpin.importing.command import ImportFailedError, take_over
+
+    settings, out = load(server_properties, config), console()
+
+    def confirm() -> bool:
+        if sys.stdin.isatty():
+            return typer.confirm("Take it over?")
+        typer.echo("Run it again with --yes to take it over.")
+        return False
+
+    try:
+        complete = take_over(
+            folder,
+            settings,
+            out,
+            confirm=confirm,
+            dry_run=dry_run,
+            ask=not yes,
+            overwrite=overwrite,
+            report_file=report,
+        )
+    except ImportFailedError as problem:
+        fail(str(problem))
+    if not complete:
+        raise typer.Exit(1)
+
+
 Email = Annotated[str, typer.Argument(help="E-mail address of the account.")]
 AppName = Annotated[str, typer.Option("--app", help="App that the account belongs to.")]
 Password = Annotated[

@@ -1,0 +1,148 @@
+"""After an import: boards come in with their old tokens, apps with their old passwords, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import subprocess
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from faults.clients import App, Board, Client
+from infra.vpin import COMMAND, EmbeddedRun, clean_environment
+from vpin_protocol import AppDecoder, Command, Status, app_frame, join
+from vpin_store import open_store
+from vpin_store.passwords import app_hash, is_quick
+
+from importing import generated
+from vpin.importing import taking
+
+pytestmark = [pytest.mark.integration, pytest.mark.anyio]
+
+ACCOUNTS = taking.FULL_COST + 5
+"""So many that their passwords get quick hashes."""
+POINTS = {"minute": 30, "hourly": 24, "daily": 7}
+NUMBER = 7
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
+    """`vpin run` on the data of an old server, taken over by the command."""
+    place = tmp_path_factory.mktemp("migration")
+    generated.generate(place / "old", ACCOUNTS, POINTS)
+    settings = {"VPIN_MESSAGE_QUOTA": "0"}
+    if request.param == "postgresql":
+        settings["VPIN_DATABASE_URL"] = request.getfixturevalue("postgres_url")
+    run = EmbeddedRun(place, clean_environment(**settings))
+    import_folder(run, place / "old")
+    run.start()
+    yield run
+    run.stop()
+
+
+@pytest.fixture(autouse=True)
+async def no_client_left(anyio_backend: object) -> AsyncIterator[None]:
+    yield
+    for client in list(Client.connected):
+        await client.close()
+
+
+def import_folder(run: EmbeddedRun, folder: Path, *options: str) -> None:
+    command = [*COMMAND, "import-blynk", str(folder), "--yes", *options]
+    done = subprocess.run(command, env=run.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def sent(number: int) -> str:
+    return app_hash(generated.email(number), generated.password(number))
+
+
+async def log_in(run: EmbeddedRun, number: int = NUMBER) -> App:
+    return await App.connect(run.tls, generated.email(number), sent(number))
+
+
+def without(found: Any, *keys: str) -> Any:
+    if isinstance(found, dict):
+        return {key: without(value, *keys) for key, value in found.items() if key not in keys}
+    return [without(item, *keys) for item in found] if isinstance(found, list) else found
+
+
+async def password_hash(run: EmbeddedRun, number: int) -> str:
+    url = run.environment.get("VPIN_DATABASE_URL") or f"sqlite:///{run.environment['VPIN_DATA']}/vpin.db"
+    async with open_store(url) as store:
+        account = await store.find_account(generated.email(number), "Blynk")
+    assert account
+    return account.password_hash
+
+
+async def test_an_app_loads_the_profile_that_the_old_server_had(server: EmbeddedRun):
+    app = await log_in(server)
+    found = json.loads(zlib.decompress((await app.call(Command.LOAD_PROFILE)).body))
+    old = generated.profile(NUMBER)["profile"]
+    ours = ("status", "disconnectTime")
+    assert without(found["dashBoards"], *ours) == without(old["dashBoards"], *ours)
+    assert found["pinsStorage"] == old["pinsStorage"]
+    assert {device["status"] for dash in found["dashBoards"] for device in dash["devices"]} == {"OFFLINE"}
+
+
+async def test_the_first_log_in_makes_the_stored_password_strong(server: EmbeddedRun):
+    assert is_quick(await password_hash(server, 11))
+    await log_in(server, 11)
+    assert not is_quick(await password_hash(server, 11))
+    await log_in(server, 11)
+    with pytest.raises(AssertionError):  # it was not let in
+        await App.connect(server.tls, generated.email(12), sent(13))
+    assert is_quick(await password_hash(server, 12))
+
+
+async def test_the_management_api_lets_in_and_makes_the_password_strong_too(server: EmbeddedRun):
+    credentials = {"email": generated.email(14), "password": generated.password(14)}
+    async with httpx.AsyncClient(base_url=f"http://{server.http}/api/v1") as client:
+        assert (await client.post("/sessions", json=credentials | {"password": "wrong"})).status_code == 401
+        assert is_quick(await password_hash(server, 14))
+        assert (await client.post("/sessions", json=credentials)).status_code == 201
+    assert not is_quick(await password_hash(server, 14))
+
+
+async def test_boards_log_in_with_their_old_tokens_and_go_on(server: EmbeddedRun):
+    app = await log_in(server)
+    board = await Board.connect(server.http, generated.token(NUMBER, 1, 0))
+    board.writer.write(board.frame(2, "77.5"))
+    await board.fence()
+    await app.wait(lambda: app.values(0, 2) == [b"77.5"])
+    everyone = [Board.connect(server.http, generated.token(n, d, 1)) for n in range(20, 30) for d in (1, 2, 3)]
+    assert len(await asyncio.gather(*everyone)) == 30
+
+
+async def test_http_knows_the_tokens_and_values(server: EmbeddedRun):
+    token = generated.token(NUMBER, 1, 0)
+    async with httpx.AsyncClient(base_url=f"http://{server.http}") as client:
+        assert (await client.get(f"/{token}/isHardwareConnected")).text in ("true", "false")
+        old = generated.profile(NUMBER)["profile"]["pinsStorage"]["1-0-v60"]
+        assert (await client.get(f"/{token}/get/V60")).json() == [old]
+
+
+async def test_guests_come_in_with_the_old_share_token(server: EmbeddedRun):
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    host, port = server.tls.split(":")
+    guest = Client(*await asyncio.open_connection(host, int(port), ssl=context), AppDecoder())
+    share = join(generated.email(NUMBER), generated.token(NUMBER, 1, 0xFFFF))
+    guest.writer.write(app_frame(Command.SHARE_LOGIN, 1, share))
+    assert (await guest.answer(1)).status == Status.OK
+
+
+async def test_new_accounts_are_taken_while_vpin_runs(server: EmbeddedRun, tmp_path: Path):
+    number = 5000
+    generated.write_profile(tmp_path, generated.profile(number))
+    generated.averages(tmp_path, number, POINTS)
+    import_folder(server, tmp_path)
+    await Board.connect(server.http, generated.token(number, 1, 0))
+    app = await log_in(server, number)
+    assert (await app.call(Command.PING)).status == Status.OK

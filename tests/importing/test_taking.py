@@ -1,0 +1,310 @@
+"""From a folder into a store: whole, again, interrupted, against what vpin has already."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vpin_state.load import build_account
+from vpin_state.profile import profile_json
+from vpin_store import Store, StoreUnavailable
+from vpin_store.history import LAST_MS, Step
+from vpin_store.passwords import app_hash, is_quick, verify_password
+from vpin_store.rows import AccountRow, AccountRows, Changes, Rollup, StreamKey, TokenRow
+
+from importing import generated
+from vpin.importing import taking
+from vpin.importing.folder import Folder
+from vpin.importing.report import Report, Result
+from vpin.importing.taking import Import
+
+pytestmark = pytest.mark.anyio
+
+ACCOUNTS = 8
+POINTS = {"minute": 5, "hourly": 4, "daily": 3}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "old"
+    generated.generate(folder, ACCOUNTS, POINTS)
+    return folder
+
+
+async def take(folder: Path, store: Any, *, write: bool = True, overwrite: bool = False) -> Report:
+    return await Import(Folder(folder), store, initial_energy=1, write=write, overwrite=overwrite).run()
+
+
+async def everything(store: Store) -> dict[str, AccountRows]:
+    """All accounts by e-mail and app."""
+    rows = await store.list_accounts(1000)
+    found = await store.load_accounts([row.id for row in rows])
+    return {f"{rows.account.email} {rows.account.app_name}": rows for rows in found.values()}
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Everything in a folder: bytes and times of change."""
+    return {str(p): (p.read_bytes() if p.is_file() else b"", p.stat().st_mtime_ns) for p in folder.rglob("*")}
+
+
+async def rollups(store: Store, account: AccountRows, step: Step, pin: int = 2) -> list[Rollup]:
+    stream = StreamKey(account.account.id, 1, 0, ord("v"), pin)
+    return await store.rollups(stream, step, 0, LAST_MS, 10_000)
+
+
+async def test_a_folder_is_taken_over(folder: Path, store: Store):
+    before = contents(folder)
+    report = await take(folder, store)
+    assert contents(folder) == before
+    assert [outcome.result for outcome in report.outcomes] == [Result.TAKEN] * ACCOUNTS
+    assert report.findings == []
+    found = await everything(store)
+    assert len(found) == ACCOUNTS
+    for number in range(ACCOUNTS):
+        rows, old = found[f"{generated.email(number)} Blynk"], generated.profile(number)
+        profile = profile_json(build_account(rows, 0))
+        assert profile["pinsStorage"] == old["profile"]["pinsStorage"]
+        assert [dash["widgets"] for dash in profile["dashBoards"]] == [
+            dash["widgets"] for dash in old["profile"]["dashBoards"]
+        ]
+        assert rows.account.is_super_admin == (number == 0)
+        token = generated.token(number, 2, 1)
+        assert (await store.find_tokens([token]))[token][:5] == (token, "device", rows.account.id, 2, 1)
+        assert [len(await rollups(store, rows, step)) for step in Step] == [5, 4, 3]
+    assert report.counts["points"] == ACCOUNTS * 2 * sum(POINTS.values())
+
+
+async def test_what_the_app_sent_lets_in_and_is_not_stored(folder: Path, store: Store):
+    await take(folder, store)
+    account = (await everything(store))[f"{generated.email(3)} Blynk"].account
+    sent = app_hash(generated.email(3), generated.password(3))
+    assert sent not in account.password_hash
+    assert verify_password(account.password_hash, sent)
+    assert not verify_password(account.password_hash, app_hash(generated.email(3), "other"))
+    assert not is_quick(account.password_hash)  # few accounts: full cost at once
+
+
+async def test_many_accounts_get_quick_hashes(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(taking, "FULL_COST", ACCOUNTS - 1)
+    await take(folder, store)
+    account = (await everything(store))[f"{generated.email(3)} Blynk"].account
+    assert is_quick(account.password_hash)
+    assert verify_password(account.password_hash, app_hash(generated.email(3), generated.password(3)))
+
+
+async def test_a_dry_run_writes_nothing_and_foretells_what_is_taken(folder: Path, store: Store):
+    foretold = await take(folder, store, write=False)
+    assert await everything(store) == {}
+    report = await take(folder, store)
+    assert foretold.counts == report.counts
+    assert foretold.outcomes == report.outcomes
+    assert (await take(folder, None, write=False)).counts == report.counts  # without a database
+
+
+async def test_a_second_run_changes_nothing(folder: Path, store: Store):
+    await take(folder, store)
+    before = await everything(store)
+    report = await take(folder, store)
+    assert [outcome.result for outcome in report.outcomes] == [Result.ALREADY] * ACCOUNTS
+    assert report.complete
+    assert await everything(store) == before
+
+
+async def test_what_has_changed_in_vpin_or_in_the_folder_is_overwritten_on_demand_only(folder: Path, store: Store):
+    await take(folder, store)
+    rows = (await everything(store))[f"{generated.email(3)} Blynk"]
+    account = rows.account
+    lamp = TokenRow("lamp", "device", account.id, 77, 0, 0, b"")
+    await store.commit(Changes(accounts=[account._replace(energy=5)], tokens=[lamp]))
+    assert await store.set_password(account.id, "changed")
+    stream = StreamKey(account.id, 1, 0, ord("v"), 9)
+    await store.add_rollups(Step.DAY, [(stream, Rollup(0, 1, 1.0, 1.0, 1.0, 1.0))])
+    old = generated.profile(3) | {"energy": 42}
+    old["profile"]["dashBoards"] = old["profile"]["dashBoards"][:1]
+    generated.write_profile(folder, old)
+
+    report = await take(folder, store)
+    (kept,) = report.of(Result.KEPT)
+    assert (kept.account, "has changed since then" in kept.reason) == (generated.email(3), True)
+    assert not report.complete
+    assert (await everything(store))[f"{generated.email(3)} Blynk"].account.energy == 5
+
+    report = await take(folder, store, overwrite=True)
+    assert [outcome.result for outcome in report.outcomes] == [Result.REPLACED] * ACCOUNTS
+    found = (await everything(store))[f"{generated.email(3)} Blynk"]
+    assert (found.account.id, found.account.energy, len(found.dashboards)) == (account.id, 42, 1)
+    assert verify_password(found.account.password_hash, app_hash(generated.email(3), generated.password(3)))
+    assert "lamp" not in await store.find_tokens(["lamp", generated.token(3, 2, 0)])
+    assert generated.token(3, 2, 0) not in await store.find_tokens([generated.token(3, 2, 0)])
+    assert await store.streams([account.id, 1, 0, ord("v"), 9]) == []
+    assert len(await rollups(store, found, Step.HOUR)) == 4
+
+
+async def test_an_account_that_was_made_in_vpin_stays(folder: Path, store: Store):
+    mine = AccountRow(0, generated.email(2), "Blynk", "Mine", "hash", False, False, 9, 1, 0, "", b"{}")
+    assert await store.create_account(mine)
+    report = await take(folder, store)
+    assert [outcome.account for outcome in report.of(Result.KEPT)] == [generated.email(2)]
+    assert len(report.of(Result.TAKEN)) == ACCOUNTS - 1
+    assert (await everything(store))[f"{generated.email(2)} Blynk"].account.name == "Mine"
+
+
+async def test_tokens_are_nobodys_twice(folder: Path, store: Store):
+    other = TokenRow(generated.token(1, 1, 0), "device", 999, 5, 5, 0, b"")
+    await store.commit(Changes(tokens=[other]))
+    twin = generated.profile(4)
+    twin["profile"]["dashBoards"][0]["devices"][1]["token"] = generated.token(5, 3, 1)
+    generated.write_profile(folder, twin)
+    report = await take(folder, store)
+    kinds = [(f.account, f.where) for f in report.findings if f.kind == "token" and "belongs to another" in f.reason]
+    assert kinds == [(generated.email(1), "project 1, device 0"), (generated.email(5), "project 3, device 1")]
+    tokens = await store.find_tokens([other.token, generated.token(5, 3, 1)])
+    assert tokens[other.token] == other
+    found = await everything(store)
+    assert tokens[generated.token(5, 3, 1)].account_id == found[f"{generated.email(4)} Blynk"].account.id
+    again = await take(folder, store)
+    assert [outcome.result for outcome in again.outcomes] == [Result.ALREADY] * ACCOUNTS
+
+
+class Weak:
+    """A store that is away after some calls of one method."""
+
+    def __init__(self, store: Store, method: str, calls: int) -> None:
+        self._store = store
+        self._method = method
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            self._calls -= 1
+            if self._calls < 0:
+                raise StoreUnavailable("away")
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize(
+    ("method", "calls"),
+    [
+        *(("commit", calls) for calls in (0, 1, 2, 5)),
+        *(("add_rollups", calls) for calls in (0, 4)),
+        ("set_password", 0),
+        ("reserve_accounts", 2),
+        ("find_tokens", 2),
+    ],
+)
+async def test_an_import_that_broke_off_goes_on(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, method: str, calls: int
+):
+    monkeypatch.setattr(taking, "BATCH", 2)
+    await store.create_account(AccountRow(0, generated.email(1), "Blynk", "", "", False, False, 0, 1, 0, "", b"{}"))
+    with pytest.raises(StoreUnavailable):
+        await take(folder, Weak(store, method, calls), overwrite=True)
+    assert not (await take(folder, store)).of(Result.LEFT_OUT)
+    found = await everything(store)
+    assert len(found) == ACCOUNTS
+    for number in range(ACCOUNTS):
+        rows = found[f"{generated.email(number)} Blynk"]
+        if rows.account.password_hash == "":
+            assert number == 1  # it had not been replaced when the import broke off
+            continue
+        sent = app_hash(generated.email(number), generated.password(number))
+        assert verify_password(rows.account.password_hash, sent)
+        assert len(rows.dashboards) == 3
+        assert [len(await rollups(store, rows, step)) for step in Step] == [5, 4, 3]
+    assert {o.result for o in (await take(folder, store)).outcomes} <= {Result.ALREADY, Result.KEPT}
+
+
+class Rival:
+    """A store where somebody registers just before the import stores that account."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def reserve_accounts(self, count: int) -> Sequence[int]:
+        ids = await self._store.reserve_accounts(count)
+        await self._store.create_account(
+            AccountRow(0, generated.email(2), "Blynk", "Rival", "", False, False, 0, 1, 0, "", b"{}")
+        )
+        return ids
+
+
+async def test_somebody_who_registers_meanwhile_keeps_the_account(folder: Path, store: Store):
+    report = await take(folder, Rival(store))
+    assert [outcome.account for outcome in report.of(Result.KEPT)] == [generated.email(2)]
+    assert len(report.of(Result.TAKEN)) == ACCOUNTS - 1
+    found = await everything(store)
+    assert found[f"{generated.email(2)} Blynk"].account.name == "Rival"
+    assert found[f"{generated.email(2)} Blynk"].dashboards == []
+    assert len(found[f"{generated.email(3)} Blynk"].dashboards) == 3
+
+
+async def test_averages(folder: Path, store: Store):
+    place = folder / "data" / generated.email(0)
+    minute = 60_000
+    points = [(1.0, 5 * minute), (2.0, 6 * minute), (4.0, 6 * minute + 1), (float("nan"), 7 * minute), (1.0, -5)]
+    text = b"".join(struct.pack(">dq", *point) for point in points)
+    (place / "history_1-1_v9_minute.bin").write_bytes(text + b"cut")
+    (place / "history_1-7_v9_minute.bin").write_bytes(text)
+    (place / "history_8-0_v9_daily.bin").write_bytes(text)
+    (place / "notes.txt").write_text("?")
+    (folder / "data" / "gone@example.org").mkdir()
+    (folder / "data" / "x_temp.bin").write_bytes(b"")
+    report = await take(folder, store)
+    account = (await everything(store))[f"{generated.email(0)} Blynk"].account
+    stream = StreamKey(account.id, 1, 1, ord("v"), 9)
+    assert await store.rollups(stream, Step.MINUTE, 0, LAST_MS, 10) == [
+        Rollup(5 * minute, 1, 1.0, 1.0, 1.0, 1.0),
+        Rollup(6 * minute, 2, 6.0, 2.0, 4.0, 4.0),
+    ]
+    told = {(finding.where, finding.reason, finding.times) for finding in report.findings}
+    assert told == {
+        ("history_1-1_v9_minute.bin", "records that cannot be read", 3),
+        ("averages", "of devices that are gone", 2),
+        ("notes.txt", "no file of averages that vpin knows", 1),
+        ("data/gone@example.org", "averages of no account of this folder", 1),
+        ("data/*_temp.bin", "unfinished averages and open password resets are not taken", 1),
+    }
+
+
+async def test_accounts_of_other_apps_have_averages_of_their_own(tmp_path: Path, store: Store):
+    user = generated.profile(0) | {"appName": "blynkqwe"}
+    generated.write_profile(tmp_path / "old", user)
+    generated.averages(tmp_path / "old", 0, POINTS)
+    data = tmp_path / "old" / "data"
+    (data / generated.email(0)).rename(data / f"{generated.email(0)}_blynkqwe")
+    await take(tmp_path / "old", store)
+    rows = (await everything(store))[f"{generated.email(0)} blynkqwe"]
+    assert len(await rollups(store, rows, Step.DAY)) == 3
+
+
+async def test_clones(folder: Path, store: Store):
+    (folder / "clone").mkdir()
+    dash = generated.profile(0)["profile"]["dashBoards"][0]
+    (folder / "clone" / ("c" * 32)).write_text(json.dumps(dash))
+    (folder / "clone" / ("d" * 32)).write_text("{")
+    report = await take(folder, store)
+    assert report.counts["clones"] == 1
+    assert [(f.where, f.reason) for f in report.findings] == [("clone/dddd…", "cannot be read")]
+    row = (await store.find_tokens(["c" * 32]))["c" * 32]
+    assert (row.kind, json.loads(row.body)["name"]) == ("clone", "Project 1")
+    assert (await take(folder, store)).counts["clones"] == 0
+
+
+async def test_files_that_are_no_profiles_are_left_out_and_told(folder: Path, store: Store):
+    (folder / f"{generated.email(1)}.Blynk.user").write_text('{"email":')
+    (folder / f"u_{generated.email(2)}.user").write_text(json.dumps(generated.profile(2)))
+    before = contents(folder)
+    report = await take(folder, store)
+    (left,) = report.of(Result.LEFT_OUT)
+    assert (left.account, left.reason) == (generated.email(1), "damaged, and there is no backup")
+    assert ("file", f"u_{generated.email(2)}.user") in [(f.kind, f.where) for f in report.findings]
+    assert len(report.of(Result.TAKEN)) == ACCOUNTS - 1
+    assert not report.complete
+    assert contents(folder) == before
