@@ -171,6 +171,12 @@ class Settings(BaseSettings):
             parse_address(value)
         return value
 
+    @model_validator(mode="after")
+    def _credentials_need_origins(self) -> Self:
+        if self.cors_credentials and "*" in self.cors_origins:
+            raise ValueError("cors_credentials needs cors_origins that are named: * is all the world")
+        return self
+
     @field_validator("admin_path")
     @classmethod
     def _is_root(cls, value: str) -> str:

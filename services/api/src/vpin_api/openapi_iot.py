@@ -10,14 +10,6 @@ _BUSY = {"503": {"$ref": "#/components/responses/Busy"}}
 _IOT_BUSY = {"503": {"$ref": "#/components/responses/IotError"}}
 _IOT_ERROR = {"400": {"$ref": "#/components/responses/IotError"}}
 
-TAGS: list[dict[str, Any]] = [
-    {"name": "history", "description": "What a pin was."},
-    {"name": "notifications", "description": "Push messages and mails in the name of a device."},
-    {"name": "datastreams", "description": "Blynk IoT: values, with the token in the query."},
-    {"name": "device", "description": "Blynk IoT: the device itself."},
-    {"name": "iot-events", "description": "Blynk IoT: events that a template defines."},
-    {"name": "exports", "description": "Blynk IoT: history and files."},
-]
 
 
 def _query(name: str, description: str, *, required: bool = False, example: str = "") -> dict[str, Any]:
@@ -349,17 +341,19 @@ PROJECT_PATHS: dict[str, Any] = {
     },
 }
 
+IOT_FAILURE: dict[str, Any] = {
+    "type": "object",
+    "description": "An error of `/external/api`.",
+    "required": ["error"],
+    "properties": {
+        "error": {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}
+    },
+}
 IOT_ERROR: dict[str, Any] = {
     "description": "Refused.",
     "content": {
         "application/json": {
-            "schema": {
-                "type": "object",
-                "required": ["error"],
-                "properties": {
-                    "error": {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}
-                },
-            },
+            "schema": {"$ref": "#/components/schemas/IotFailure"},
             "example": {"error": {"message": "Invalid token."}},
         }
     },

@@ -8,7 +8,11 @@ import re
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_TAGGED = re.compile(r"/openapi\.json|/api/v1/(me|templates(/[^/]+(/datastreams)?)?|devices(/[0-9]+)?)").fullmatch
+_TAGGED = re.compile(r"/openapi\.json|/api/v1/(me|templates(/[^/]+(/datastreams)?)?|devices(/[^/]+)?)").fullmatch
+
+
+def is_tagged(path: str) -> bool:
+    return _TAGGED(path) is not None
 
 
 class Tagging:
@@ -18,7 +22,7 @@ class Tagging:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not _TAGGED(scope["path"]):
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD") or not is_tagged(scope["path"]):
             await self._app(scope, receive, send)
             return
         started: Message | None = None
