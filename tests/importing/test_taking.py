@@ -123,7 +123,8 @@ async def test_what_has_changed_in_vpin_or_in_the_folder_is_overwritten_on_deman
     assert await store.set_password(account.id, "changed")
     stream = StreamKey(account.id, 1, 0, ord("v"), 9)
     await store.add_rollups(Step.DAY, [(stream, Rollup(0, 1, 1.0, 1.0, 1.0, 1.0))])
-    old = generated.profile(3) | {"energy": 42}
+    old = generated.profile(3)
+    old["energy"] = 42
     old["profile"]["dashBoards"] = old["profile"]["dashBoards"][:1]
     generated.write_profile(folder, old)
 
