@@ -305,7 +305,7 @@ async def test_files_that_are_no_profiles_are_left_out_and_told(folder: Path, st
     report = await take(folder, store)
     (left,) = report.of(Result.LEFT_OUT)
     assert (left.account, left.reason) == (generated.email(1), "damaged, and there is no backup")
-    assert ("file", f"u_{generated.email(2)}.user") in [(f.kind, f.where) for f in report.findings]
+    assert [(f.kind, f.where) for f in report.findings] == [("file", f"u_{generated.email(2)}.user")]
     assert len(report.of(Result.TAKEN)) == ACCOUNTS - 1
     assert not report.complete
     assert contents(folder) == before

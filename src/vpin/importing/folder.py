@@ -29,9 +29,17 @@ class ProfileFile(NamedTuple):
 
     @property
     def email(self) -> str:
-        """As its name tells; the part between the last dots is the app."""
+        """As its name tells."""
+        return self.named[0]
+
+    @property
+    def named(self) -> tuple[str, str]:
+        """E-mail and app as its name tells: the part between the last dots is the app."""
         name = self.path.name.removesuffix(SUFFIX)
-        return name.removeprefix(_OLD_NAME) if self.is_old else name.rpartition(".")[0]
+        if self.is_old:
+            return name.removeprefix(_OLD_NAME), "Blynk"
+        email, _, app_name = name.rpartition(".")
+        return email, app_name
 
 
 class HistoryFile(NamedTuple):

@@ -6,10 +6,12 @@ Each account is marked (:mod:`.mark`) in its transaction: an import that was kil
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,7 +92,8 @@ class Import:
         """Take everything. StoreUnavailable: what was stored until then is stored, and another run goes on."""
         started, cpu = time.monotonic(), time.process_time()
         try:
-            await self._take_accounts()
+            with _rare_collections():
+                await self._take_accounts()
         except ExceptionGroup as group:  # of one batch, or of two that were being stored
             raise group.exceptions[0] from None
         await self._averages.take_clones()
@@ -148,6 +151,7 @@ class Import:
         return profile
 
     def _leave(self, name: str, file: ProfileFile, reason: str) -> None:
+        self._averages.expect(*file.named)
         self.report.outcomes.append(Outcome(name, Result.LEFT_OUT, file.path.name, reason))
 
     async def _look_up(self, profiles: list[Profile]) -> Known:
@@ -195,14 +199,13 @@ class Import:
     def _pass_over(self, profile: Profile, mark: Mark | None) -> None:
         """vpin has the account: it is not touched."""
         if mark is not None and mark.digest == profile.digest:
-            outcome = Outcome(profile.name, Result.ALREADY, profile.source.name)
+            result, reason = Result.ALREADY, ""
         elif mark is not None:
+            result = Result.KEPT
             reason = "taken over before; its file has changed since then (--overwrite replaces the account in vpin)"
-            outcome = Outcome(profile.name, Result.KEPT, profile.source.name, reason)
         else:
-            reason = "vpin has an account of that e-mail (--overwrite replaces it)"
-            outcome = Outcome(profile.name, Result.KEPT, profile.source.name, reason)
-        self.report.outcomes.append(outcome)
+            result, reason = Result.KEPT, "vpin has an account of that e-mail (--overwrite replaces it)"
+        self.report.outcomes.append(Outcome(profile.name, result, profile.source.name, reason))
 
     # -- storing
 
@@ -225,8 +228,7 @@ class Import:
         """Store accounts, then their averages; those that were stored."""
         for item in items:
             if item.password is not None:
-                password_hash = await item.password
-                item.account.row = item.account.row._replace(password_hash=password_hash)
+                item.account.row = item.account.row._replace(password_hash=await item.password)
             item.account.row = item.account.row._replace(id=item.account.id)
         parts = [(item, rows_of(item)) for item in items if item.result is not Result.FINISHED]
         await self._forget_old(store, [part for part in parts if part[0].result is Result.REPLACED])
@@ -278,6 +280,17 @@ def rows_of(item: Item) -> Changes:
     changes = Changes(tokens=[item.mark.row(item.account.id)], at=item.mark.at)
     collect(item.account, changes)
     return changes
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Accounts are thousands of objects that all live until they are stored: looking for garbage among them costs a sixth."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _merged(parts: Iterable[Changes]) -> Changes:
