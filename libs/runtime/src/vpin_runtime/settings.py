@@ -149,6 +149,9 @@ class Settings(BaseSettings):
         default="", description="push service; empty: FCM. With a key: a server of the old form, as gcm.server was"
     )
     push_key: SecretStr = Field(default=SecretStr(""), description="key of a push server of the old form")
+    apprise: bool = Field(
+        default=True, description="events may be told by Apprise: templates then make this server call any address"
+    )
     offline_text: str = Field(
         default="Your {DEVICE_NAME} went offline.", description="push message when a board goes offline"
     )

@@ -11,6 +11,7 @@ from vpin_messages.queues import NOTIFY, NOTIFY_DEAD
 from vpin_runtime.metrics import gauge
 from vpin_runtime.settings import Settings
 
+from vpin_notify.apprise import AppriseProvider
 from vpin_notify.courier import DELAYS, Courier
 from vpin_notify.mail import MailProvider
 from vpin_notify.providers import Provider
@@ -53,7 +54,12 @@ class NotifyService:
     def _all(self, settings: Settings) -> dict[str, Provider]:
         """A provider for each channel. Tweets have none: their service is gone, so they fail at once."""
         push = PushProvider(settings, self._results.forget_phone)
-        return {"mail": MailProvider(settings), "sms": SmsProvider(settings), "push": push}
+        return {
+            "mail": MailProvider(settings),
+            "sms": SmsProvider(settings),
+            "push": push,
+            "apprise": AppriseProvider(settings),
+        }
 
     async def start(self) -> None:
         courier = self._courier
