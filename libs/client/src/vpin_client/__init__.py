@@ -1,0 +1,88 @@
+"""A typed client of vpin: :class:`Client` for the management API and the live stream, :class:`PinClient` and
+:class:`IotClient` for the two pin APIs; each has an ``Async…`` twin. Errors are exceptions below :class:`VpinError`."""
+
+from vpin_client._async.client import AsyncClient
+from vpin_client._async.iot import AsyncIotClient
+from vpin_client._async.pins import AsyncPinClient
+from vpin_client._sync.client import Client
+from vpin_client._sync.iot import IotClient
+from vpin_client._sync.pins import PinClient
+from vpin_client.errors import (
+    ApiError,
+    BadRequestError,
+    BusyError,
+    ConflictError,
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnreachableError,
+    VpinError,
+)
+from vpin_client.models import (
+    Datastream,
+    DatastreamFields,
+    Device,
+    Event,
+    EventDefinition,
+    EventFields,
+    EventLimit,
+    EventLogged,
+    EventNotify,
+    Health,
+    Hello,
+    NewUser,
+    PinHistory,
+    PinValue,
+    Reset,
+    Session,
+    StatusChanged,
+    StreamEvent,
+    Template,
+    User,
+    ValueChanged,
+)
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "AsyncIotClient",
+    "AsyncPinClient",
+    "BadRequestError",
+    "BusyError",
+    "Client",
+    "ConflictError",
+    "Datastream",
+    "DatastreamFields",
+    "Device",
+    "Event",
+    "EventDefinition",
+    "EventFields",
+    "EventLimit",
+    "EventLogged",
+    "EventNotify",
+    "FieldError",
+    "ForbiddenError",
+    "Health",
+    "Hello",
+    "InvalidError",
+    "IotClient",
+    "NewUser",
+    "NotFoundError",
+    "PinClient",
+    "PinHistory",
+    "PinValue",
+    "Reset",
+    "Session",
+    "StatusChanged",
+    "StreamEvent",
+    "Template",
+    "TooManyRequestsError",
+    "UnauthorizedError",
+    "UnreachableError",
+    "User",
+    "ValueChanged",
+    "VpinError",
+]

@@ -1,0 +1,1 @@
+"""The asynchronous clients; make_sync.py makes the others of them."""

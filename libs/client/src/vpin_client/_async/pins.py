@@ -1,0 +1,98 @@
+"""The older pin API: the device's token in the path (spec 04, part 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from vpin_client._async.connection import AsyncConnection
+from vpin_client.retries import Repeat
+from vpin_client.texts import Part, text_of
+
+
+class AsyncPinClient:
+    """One device by its token, as integrations of Blynk server 0.41 talk to it. A value is a list of texts.
+
+    >>> async with AsyncPinClient(URL, device.token) as pins:
+    ...     await pins.write("V5", 23.5)
+    ...     await pins.write("V6", 255, 0, 128)
+    ...     (await pins.read("V5"), await pins.read("V6"))
+    (['23.5'], ['255', '0', '128'])
+    """
+
+    def __init__(
+        self, url: str, token: str, *, timeout: float = 10, retries: int = 2, http: httpx.AsyncClient | None = None
+    ) -> None:
+        base = f"{url.rstrip('/')}/{quote(token, safe='')}"
+        self._connection = AsyncConnection(base, timeout=timeout, retries=retries, http=http)
+
+    async def read(self, pin: str) -> list[str]:
+        """:class:`BadRequestError` for a pin that nobody has written."""
+        return await self._connection.get(f"/get/{_name(pin)}", list[str])
+
+    async def write(self, pin: str, *parts: Part) -> None:
+        """Once it returns the value is stored; board and apps are told."""
+        await self._send("PUT", f"/update/{_name(pin)}", [text_of(part) for part in parts])
+
+    async def set_property(self, pin: str, name: str, value: Part) -> None:
+        """Change a property, such as ``label`` or ``color``, of the widgets on the pin."""
+        query = {name: text_of(value)}
+        await self._connection.ask("GET", f"/update/{_name(pin)}", query=query, repeat=Repeat.UNDONE)
+
+    async def add_points(self, pin: str, points: Iterable[tuple[int, Part]]) -> None:
+        """Points of history, (ms since 1970, value) each; the first becomes the present value."""
+        body = [{"timestamp": at, "value": text_of(value)} for at, value in points]
+        await self._send("PUT", f"/extra/pin/{_name(pin)}", body)
+
+    async def is_online(self) -> bool:
+        """Is the board connected?"""
+        return await self._connection.get("/isHardwareConnected", bool)
+
+    async def is_app_online(self) -> bool:
+        """Is the project active, and an app there?"""
+        return await self._connection.get("/isAppConnected", bool)
+
+    async def project(self) -> dict[str, Any]:
+        """The project as apps see it, without secrets."""
+        return await self._connection.get("/project", dict[str, Any])
+
+    async def clock(self) -> int:
+        """Seconds of the wall clock in the zone of the RTC widget, counted as if it were UTC."""
+        return (await self._connection.get("/rtc", list[int]))[0]
+
+    async def qr(self) -> bytes:
+        """A PNG by which an app clones the project."""
+        return (await self._connection.ask("GET", "/qr", repeat=Repeat.UNDONE)).content
+
+    async def history(self, pin: str) -> str:
+        """Where the pin's history is to be had as a gzipped CSV: a path of this server."""
+        return (await self._connection.ask("GET", f"/data/{_name(pin)}")).headers["location"]
+
+    async def notify(self, text: str) -> None:
+        """A push message to the phones of the project."""
+        await self._send("POST", "/notify", {"body": text})
+
+    async def mail(self, to: str, subject: str, text: str = "") -> None:
+        """A plain mail; the project needs an EMAIL widget."""
+        await self._send("POST", "/email", {"to": to, "subj": subject, "title": text})
+
+    async def _send(self, method: str, path: str, body: object) -> None:
+        await self._connection.ask(method, path, content=msgspec.json.encode(body), repeat=Repeat.UNDONE)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _name(pin: str) -> str:
+    return quote(pin, safe="")

@@ -1,0 +1,37 @@
+"""The live stream, made again where it is lost (spec 08, 5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from vpin_client._async.connection import AsyncConnection
+from vpin_client.errors import BusyError, TooManyRequestsError, UnreachableError
+from vpin_client.models import KINDS, StreamEvent
+from vpin_client.sse import Parser
+
+SILENCE = 40.0
+"""Seconds without a byte until a stream counts as lost: there is a comment line every 15."""
+
+
+async def watch(connection: AsyncConnection, devices: list[int], last_event_id: str) -> AsyncIterator[StreamEvent]:
+    """Events without end; whatever is no passing trouble of the connection is raised."""
+    parser = Parser(last_event_id)
+    query = {"devices": ",".join(map(str, devices)) or None}
+    while True:
+        pause = parser.retry
+        headers = {"last-event-id": parser.last_id} if parser.last_id else {}
+        try:
+            async with connection.open("/stream", query=query, headers=headers, silence=SILENCE) as response:
+                parser = Parser(parser.last_id)
+                async for line in response.aiter_lines():
+                    message = parser.feed(line)
+                    if message is not None and (kind := KINDS.get(message.kind)) is not None:
+                        yield msgspec.json.decode(message.data, type=kind)
+        except UnreachableError:
+            pass
+        except (BusyError, TooManyRequestsError) as busy:
+            pause = max(pause, busy.retry_after)
+        await asyncio.sleep(pause)

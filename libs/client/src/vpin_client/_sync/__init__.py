@@ -1,0 +1,1 @@
+"""Made by make_sync.py: change _async instead."""
