@@ -16,6 +16,7 @@ from vpin_store.urls import sqlalchemy_url, sqlite_path
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 HEAD = "0002"  # revision of the newest migration
@@ -44,24 +45,26 @@ async def upgrade(url: str) -> bool:
     return True
 
 
-async def run_alembic(url: str) -> None:
+async def run_alembic(url: str, revision: str = "head") -> None:
     """Upgrade by the migrations, whatever the state of the database."""
-    from alembic import command
-    from sqlalchemy import Connection, text
-
-    def migrate(connection: Connection) -> None:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(7041965)"))
-        config = alembic_config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
     engine = create_engine(url)
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(migrate)
+            await connection.run_sync(migrate, revision)
     finally:
         await engine.dispose()
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Upgrade within the transaction of the connection."""
+    from alembic import command
+    from sqlalchemy import text
+
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(7041965)"))
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def alembic_config() -> Config:
@@ -74,7 +77,7 @@ def alembic_config() -> Config:
 
 def create_engine(url: str) -> AsyncEngine:
     """An engine whose transactions hold DDL on SQLite too, and lock it from their beginning."""
-    from sqlalchemy import Connection, event
+    from sqlalchemy import event
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 

@@ -1,0 +1,342 @@
+"""Backups: every table, between both kinds of database, all or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vpin_store import in_use, open_store, schema, upgrade
+from vpin_store.backup import BackupError, check, restore, save
+from vpin_store.backup.archive import Column, End, Head, Reader, TableHead, Writer
+from vpin_store.backup.snapshot import LEFT_OUT, TABLES
+from vpin_store.history import Step
+from vpin_store.migrations import HEAD, is_current, run_alembic
+from vpin_store.rows import Changes, PointRow, StreamKey
+from vpin_store.schema import Table
+
+from .samples import account, dashboard, device, token, value, widget
+
+pytestmark = pytest.mark.anyio
+
+ROWS = 3
+VALUES = {
+    "integer": lambda n: n + 1,
+    "bigint": lambda n: (1 << 40) + n,
+    "double precision": lambda n: n + 0.1,
+    "boolean": lambda n: n % 2 == 0,
+    "text": lambda n: f"täxt {n} \\u0000 \\\\",
+    "json": lambda n: f'{{"a":"\\u0000ü","n":{n}}}',
+    "bytea": lambda n: bytes([0, 255, n]),
+}
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.integration)])
+def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A second database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/other.db"
+    return request.getfixturevalue("other_postgres")
+
+
+@pytest.fixture
+def other_postgres(postgres_server_url: str) -> Any:
+    from infra.database import fresh_database
+
+    with fresh_database(postgres_server_url) as url:
+        yield url
+
+
+def rows_of(table: Table) -> list[tuple[Any, ...]]:
+    return [tuple(_value(table, column.name, column.kind, n) for column in table.columns) for n in range(ROWS)]
+
+
+def _value(table: Table, name: str, kind: str, n: int) -> Any:
+    if table is schema.PASSING and name == "seq":
+        return (n * 40_000) << 20 | n  # batches that lie far apart in the ring
+    return VALUES[kind](n)
+
+
+def head(tables: tuple[Table, ...] = TABLES, revision: str = HEAD) -> Head:
+    heads = tuple(TableHead(t.name, tuple(Column(c.name, c.kind) for c in t.columns)) for t in tables)
+    return Head(1, revision, 1_700_000_000_000, "sqlite", heads)
+
+
+def full() -> bytes:
+    """A backup with rows in every table."""
+    file = BytesIO()
+    writer = Writer(file, head())
+    for place, table in enumerate(TABLES):
+        if table is not schema.HISTORY_ROLLED:  # else points would count as rolled up
+            writer.add(place, rows_of(table))
+    writer.end({"account": (1 << 40) + 900, "stream": 900, "history_batch": 900})
+    return file.getvalue()
+
+
+def contents(backup: bytes) -> tuple[dict[str, list[Any]], End]:
+    """Rows by table, in an order of their own."""
+    reader = Reader(BytesIO(backup))
+    found: dict[str, list[Any]] = {table.name: [] for table in reader.head.tables}
+    for block in reader.rows():
+        found[reader.head.tables[block.table].name] += map(tuple, block.rows)
+    assert reader.end is not None
+    return {name: sorted(rows, key=repr) for name, rows in found.items()}, reader.end
+
+
+async def saved(url: str) -> bytes:
+    file = BytesIO()
+    await save(url, file)
+    return file.getvalue()
+
+
+def test_every_table_is_in_a_backup_or_left_out_on_purpose():
+    assert {*TABLES, *LEFT_OUT} == set(schema.TABLES)
+    assert {table.name for table in LEFT_OUT} == {"shard_owner", "notification_job"}
+
+
+async def test_every_table_moves_from_one_database_to_another(empty_url: str, other_url: str):
+    first = full()
+    await restore(empty_url, BytesIO(first))
+    second = await saved(empty_url)
+    assert contents(second)[0] == contents(first)[0]
+    await restore(other_url, BytesIO(second))
+    third = await saved(other_url)
+    assert contents(third)[0] == contents(first)[0]
+    assert await is_current(other_url)
+    counters = contents(third)[1].counters
+    assert counters["account"] == (1 << 40) + 900
+    assert counters["stream"] == 900
+
+
+async def test_numbers_go_on_where_they_were(empty_url: str):
+    await restore(empty_url, BytesIO(full()))
+    async with open_store(empty_url) as store:
+        assert await store.create_account(account(email="new@example.com")) == (1 << 40) + 901
+
+
+async def test_a_store_that_is_moved_answers_the_same(empty_url: str, other_url: str):
+    await upgrade(empty_url)
+    odd = 'n\0 "\\ \ud800'
+    async with open_store(empty_url) as store:
+        changes = Changes(
+            accounts=[account(1, name=odd)],
+            dashboards=[dashboard(1, 1)],
+            widgets=[widget(1, 1, 1)],
+            devices=[device(1, 1, 0, name=odd)],
+            tokens=[token("t" * 32, 1), token("s" * 32, 1, body=b'{"a":1}')],
+            values=[value(1, 1, 0, 1, b"a\0\xff"), value(1, 1, 0, 2, lines=b"\x90", value=None)],
+        )
+        await store.commit(changes)
+        before = await store.load_accounts([1])
+        backup = await saved(empty_url)
+    await restore(other_url, BytesIO(backup))
+    async with open_store(other_url) as store:
+        assert await store.load_accounts([1]) == before
+        assert (await store.find_tokens(["t" * 32])).keys() == {"t" * 32}
+        assert not await store.claim(0, b"o" * 16)
+
+
+async def test_points_on_their_way_arrive_where_the_backup_is_restored(empty_url: str, other_url: str):
+    await upgrade(empty_url)
+    pin = StreamKey(1, 1, 0, ord("v"), 5)
+    at = 1_700_000_000_000
+    async with open_store(empty_url) as store:
+        await store.claim(3, b"o" * 16)
+        for n in range(3):
+            points = [PointRow(pin, at + n, float(n), keep=True, shard=3)]
+            await store.commit(Changes(points=points, owner=b"o" * 16, shards=[3], at=at, id=bytes([n]) * 16))
+            if n == 0:
+                await store.roll_up(b"o" * 16, [3])
+        backup = await saved(empty_url)
+    await restore(other_url, BytesIO(backup))
+    async with open_store(other_url) as store:
+        await store.claim(3, b"n" * 16)
+        points = [PointRow(pin, at + 3, 3.0, shard=3)]
+        await store.commit(Changes(points=points, owner=b"n" * 16, shards=[3], at=at, id=b"z" * 16))
+        while await store.roll_up(b"n" * 16, [3]):
+            pass
+        (minute,) = await store.rollups(pin, Step.MINUTE, 0, at * 2, 10)
+        assert (minute.count, minute.total, minute.last) == (4, 6.0, 3.0)
+        assert await store.points(pin, 0, at * 2, 10) == [(at, 0.0), (at + 1, 1.0), (at + 2, 2.0)]
+
+
+async def test_a_backup_is_of_one_moment(empty_url: str):
+    """A writer that adds a dashboard to each of two accounts in one commit is never seen half way."""
+    await upgrade(empty_url)
+    stop = threading.Event()
+
+    def write() -> None:
+        async def work() -> None:
+            async with open_store(empty_url) as store:
+                number = 0
+                while not stop.is_set():
+                    number += 1
+                    await store.commit(
+                        Changes(
+                            dashboards=[dashboard(account_id, number) for account_id in (1, 2)],
+                            devices=[device(1, number, 0)],
+                            values=[value(1, number, 0, 1)],
+                        )
+                    )
+
+        asyncio.run(work())
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(5):
+            rows, _ = contents(await saved(empty_url))
+            dashboards = {n: [row for row in rows["dashboard"] if row[0] == n] for n in (1, 2)}
+            assert len(dashboards[1]) == len(dashboards[2]) == len(rows["device"]) == len(rows["pin_value"])
+            await asyncio.sleep(0.02)
+    finally:
+        stop.set()
+        writer.join()
+
+
+async def test_only_an_empty_database_is_filled_unless_it_is_to_be_replaced(empty_url: str):
+    backup = full()
+    await upgrade(empty_url)
+    async with open_store(empty_url) as store:
+        await store.create_account(account(email="first-admin@example.com"))
+    await restore(empty_url, BytesIO(backup))  # an account that nobody ever used
+    with pytest.raises(BackupError, match="--replace"):
+        await restore(empty_url, BytesIO(backup))
+    await restore(empty_url, BytesIO(backup), replace=True)
+    assert contents(await saved(empty_url))[0] == contents(backup)[0]
+
+
+async def test_it_is_refused_while_somebody_works_with_the_database(empty_url: str):
+    await upgrade(empty_url)
+    backup = full()
+    async with open_store(empty_url) as store:
+        assert await in_use(empty_url)
+        with pytest.raises(BackupError, match="running"):
+            await restore(empty_url, BytesIO(backup), replace=True)
+        assert await store.list_accounts(10) == []
+    await restore(empty_url, BytesIO(backup))
+
+
+def damaged() -> list[tuple[str, bytes]]:
+    whole = full()
+    changed = bytearray(whole)
+    changed[len(whole) // 2] ^= 1
+    return [
+        ("cut", whole[:-40]),
+        ("half", whole[: len(whole) // 2]),
+        ("changed", bytes(changed)),
+        ("text", b"hello"),
+        ("", b""),
+    ]
+
+
+@pytest.mark.parametrize("backup", [b for _, b in damaged()], ids=[n for n, _ in damaged()])
+async def test_of_a_damaged_backup_nothing_is_restored(empty_url: str, backup: bytes):
+    await upgrade(empty_url)
+    async with open_store(empty_url) as store:
+        await store.commit(Changes(accounts=[account(1)], dashboards=[dashboard(1, 1)]))
+    before = contents(await saved(empty_url))[0]
+    with pytest.raises(BackupError):
+        await restore(empty_url, BytesIO(backup), replace=True)
+    with pytest.raises(BackupError):
+        check(BytesIO(backup))
+    assert contents(await saved(empty_url))[0] == before
+
+
+async def test_names_that_are_no_names_never_reach_a_statement(empty_url: str):
+    file = BytesIO()
+    bad = TableHead("account; DROP TABLE account", ())
+    Writer(file, Head(1, HEAD, 0, "sqlite", (bad,))).end({})
+    with pytest.raises(BackupError, match="no backup"):
+        await restore(empty_url, BytesIO(file.getvalue()))
+
+
+async def test_a_backup_of_a_newer_version_is_refused(empty_url: str):
+    file = BytesIO()
+    Writer(file, head((), "9999")).end({})
+    with pytest.raises(BackupError, match="newer"):
+        await restore(empty_url, BytesIO(file.getvalue()))
+
+
+async def test_a_backup_of_an_older_schema_is_migrated(empty_url: str):
+    """As 0001 was: accounts without the columns that came later."""
+    columns = tuple(c for c in schema.ACCOUNT.columns if c.name not in ("time_zone", "seq", "timed"))
+    old = Head(1, "0001", 0, "sqlite", (TableHead("account", tuple(Column(c.name, c.kind) for c in columns)),))
+    file = BytesIO()
+    writer = Writer(file, old)
+    writer.add(0, [tuple(_value(schema.ACCOUNT, c.name, c.kind, n) for c in columns) for n in range(2)])
+    writer.end({"account": 7})
+    await restore(empty_url, BytesIO(file.getvalue()))
+    assert await is_current(empty_url)
+    async with open_store(empty_url) as store:
+        assert [row.time_zone for row in await store.list_accounts(10, 0)] == ["", ""]
+
+
+async def test_a_database_of_an_older_schema_has_to_be_upgraded_first(empty_url: str):
+    with pytest.raises(BackupError, match=r"empty|no database"):
+        await saved(empty_url)
+    await run_alembic(empty_url, "0001")
+    with pytest.raises(BackupError, match="vpin db upgrade"):
+        await saved(empty_url)
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from vpin_store.backup import restore
+
+def tell(rows):
+    if rows:
+        print("under way", flush=True)
+        signal.pause()
+
+asyncio.run(restore(sys.argv[1], open(sys.argv[2], "rb"), replace=True, tell=tell))
+"""
+
+
+async def test_kill_9_in_the_middle_changes_nothing(empty_url: str, tmp_path: Path):
+    await upgrade(empty_url)
+    async with open_store(empty_url) as store:
+        await store.commit(Changes(accounts=[account(1)], dashboards=[dashboard(1, 1)]))
+    before = contents(await saved(empty_url))[0]
+    file = tmp_path / "backup"
+    file.write_bytes(full())
+    command = [sys.executable, "-c", KILLED, empty_url, str(file)]
+    child = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    assert await child.stdout.readline() == b"under way\n"
+    os.kill(child.pid, signal.SIGKILL)
+    await child.wait()
+    assert contents(await saved(empty_url))[0] == before
+    await restore(empty_url, BytesIO(file.read_bytes()), replace=True)
+    if empty_url.startswith("sqlite"):
+        assert [name for name in os.listdir(tmp_path) if name.startswith("vpin.db")] == ["vpin.db"]  # noqa: PTH208
+
+
+async def test_memory_stays_bounded(tmp_path: Path):
+    """Half a million points, some 40 MB of them as rows, pass through in blocks."""
+    import tracemalloc
+
+    url = f"sqlite:///{tmp_path}/vpin.db"
+    await upgrade(url)
+    with sqlite3.connect(tmp_path / "vpin.db") as connection:
+        points = ((1, 1, at, at * 0.5) for at in range(500_000))
+        connection.executemany("INSERT INTO raw_point (day, stream_id, at, value) VALUES (?, ?, ?, ?)", points)
+    connection.close()
+    backup = tmp_path / "backup"
+    tracemalloc.start()
+    with backup.open("wb") as file:
+        end = await save(url, file)
+    assert end.counts["raw_point"] == 500_000
+    with backup.open("rb") as file:
+        await restore(url, file, replace=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * 2**20
