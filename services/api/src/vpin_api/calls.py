@@ -9,6 +9,7 @@ from vpin_store.rows import TokenRow
 
 from vpin_api import parsing
 from vpin_api.answers import BUSY, INVALID_TOKEN, TOO_LARGE, TOO_SLOW, Header, Receive, Scope
+from vpin_api.exchange import exchange_of
 from vpin_api.owner import Owners
 from vpin_api.rates import Rates
 from vpin_api.tokens import Tokens
@@ -45,6 +46,11 @@ class Calls:
 
         :meth:`release` the body when it is done with, refused or not.
         """
+        exchange = exchange_of(scope)
+        if exchange is not None and (whole := exchange.whole_body()) is not None:
+            body += whole
+            self._held += len(whole)
+            return TOO_LARGE if len(whole) > limit else BUSY if self._held > BODIES_LIMIT else None
         declared = header(scope, b"content-length")
         if declared.isdigit() and int(declared) > limit:
             return TOO_LARGE
@@ -71,4 +77,7 @@ class Calls:
 def header(scope: Scope, name: bytes) -> bytes:
     """The first header of that name (lower case); empty when there is none."""
     headers: list[Header] = scope["headers"]
-    return next((value for given, value in headers if given == name), b"")
+    for given, value in headers:
+        if given == name:
+            return value
+    return b""

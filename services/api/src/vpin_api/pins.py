@@ -33,6 +33,7 @@ from vpin_api.answers import (
 )
 from vpin_api.calls import Calls, header
 from vpin_api.parsing import Change, Path, Pin
+from vpin_api.exchange import exchange_of
 from vpin_api.rates import TOO_MANY
 
 Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture]]
@@ -67,6 +68,11 @@ class PinRoutes:
         status = 200 if isinstance(reply, Picture) else reply.status
         await answers.send_reply(send, reply, *((CLOSE,) if _must_close(status, scope) else ()))
         metrics.observe(route, status, started)
+        if isinstance(reply, PinReply) and reply.status == 200:
+            exchange = exchange_of(scope)
+            if exchange is not None and exchange.answer(reply.body):
+                metrics.observe(route, 200, started)
+                return
 
     async def get(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         row = await self._device(path)

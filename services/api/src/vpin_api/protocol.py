@@ -9,6 +9,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from vpin_api.exchange import EXCHANGE, Exchange
 from vpin_api.front import Front
 from vpin_api.request_ids import HEADER, REQUEST_ID, request_id
 
@@ -80,6 +81,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         super().data_received(data)
         if self._in_head and self.parser is not None:
+            if self._deadline is None and self._head_bytes < 0:
+                self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_slow)
             self._head_bytes = 0 if self._head_bytes < 0 else self._head_bytes + len(data)
             if self._head_bytes > HEAD_LIMIT:
                 self._refusal = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -89,8 +92,6 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = -1
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_SECONDS, self._too_slow)
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
@@ -106,6 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:
             self.cycle.default_headers = [*self.server_state.default_headers, (HEADER, found)]
+            self.scope[EXCHANGE] = Exchange(self.cycle)  # type: ignore[typeddict-unknown-key]  # ours
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what was no request, or was too large, and close."""
