@@ -91,6 +91,7 @@ def test_http(target: Target):
     assert writes.faults == reads.faults == []
     assert writes.figures["writes/s"] > 50
     assert reads.figures["reads/s"] > 50
+    assert 0 < reads.figures["p50 ms"] <= reads.figures["p99 ms"]
 
 
 def test_processes_are_counted_with_their_children():

@@ -1,6 +1,6 @@
 """The five services as processes, with a RabbitMQ, a PostgreSQL and an edge of their own: `make suite`, and tests.
 
-python -m infra.suite [--gateway-hw N] [--state N] [--json FILE]
+python -m infra.suite [--gateway-hw N] [--state N] [--api N] [--json FILE]
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Suite:
         gateways_hw: int = 1,
         gateways_app: int = 1,
         states: int = 1,
+        apis: int = 1,
         http: str = "",
         tls: str = "",
     ) -> None:
@@ -63,7 +64,7 @@ class Suite:
         self.app_tls: dict[str, str] = {}
         hardware = [self._add("gateway-hw", "VPIN_HARDWARE", n, gateways_hw) for n in range(gateways_hw)]
         app = [self._add("gateway-app", "VPIN_APP", n, gateways_app) for n in range(gateways_app)]
-        api = [self._add("api", "VPIN_API")]
+        api = [self._add("api", "VPIN_API", n, apis) for n in range(apis)]
         for n in range(states):
             self._add("state", "", n, states)
         self._add("notify")
@@ -177,6 +178,7 @@ def main() -> int:
         gateways_hw=options.gateway_hw,
         gateways_app=options.gateway_app,
         states=options.state,
+        apis=options.api,
         http=os.environ.get("VPIN_HTTP", "0.0.0.0:8080"),
         tls=os.environ.get("VPIN_TLS", "0.0.0.0:9443"),
     )
@@ -216,6 +218,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gateway-hw", type=int, default=1, choices=range(1, 5), help="gateways of the boards")
     parser.add_argument("--gateway-app", type=int, default=1, choices=range(1, 3), help="gateways of the apps")
     parser.add_argument("--state", type=int, default=1, help="state processes, each with its part of the shards")
+    parser.add_argument("--api", type=int, default=1, help="processes of the HTTP API")
     parser.add_argument("--json", type=Path, help="where to write process ids and ops addresses")
     return parser.parse_args()
 

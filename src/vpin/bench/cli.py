@@ -18,7 +18,7 @@ from vpin.bench.measurement import Measurement, show, write_json
 from vpin.bench.processes import Watch
 from vpin.bench.stream import Direction
 from vpin.bench.throughput import throughput
-from vpin.bench.web import http
+from vpin.bench.web import CLIENTS, http
 
 
 def _examples(*lines: str) -> str:
@@ -46,6 +46,7 @@ Way = Annotated[Direction, typer.Option(help="Who sends.")]
 FramesPerWrite = Annotated[int, typer.Option(min=1, max=4096, help="Frames in one write.")]
 InFlight = Annotated[int, typer.Option(min=0, help="Frames of a pair on their way; 1: one at a time, 0: 64 KiB full.")]
 Rate = Annotated[float, typer.Option(min=0.1, help="Frames a second of each pair.")]
+Clients = Annotated[int, typer.Option(min=1, help="Keep-alive clients, each with an account of its own.")]
 Idle = Annotated[int, typer.Option(min=0, help="Board connections to open and keep; 0: leave that run out.")]
 Connections = Annotated[int, typer.Option("--idle", min=2, help="Board connections to open and keep.")]
 AtATime = Annotated[int, typer.Option(min=1, help="Log-ins under way at a time.")]
@@ -130,7 +131,7 @@ def run_http(
     http: Http = HTTP,
     tls: Tls = TLS,
     app: App = "",
-    pairs: Pairs = 20,
+    clients: Clients = CLIENTS,
     seconds: Seconds = 5.0,
     pid: Pid = [],  # noqa: B006
     json: Json = None,
@@ -138,7 +139,7 @@ def run_http(
     """Reads and writes of pins over HTTP, each client on one connection."""
 
     async def run(target: Target, watch: Watch) -> list[Measurement]:
-        return await _http(target, watch, pairs, seconds)
+        return await _http(target, watch, clients, seconds)
 
     _run(run, _target(http, tls, "", app), pid, json)
 
@@ -202,7 +203,7 @@ def run_all(
             await throughput(target, watch, Direction.APP_DEVICE, 5 * pairs, in_flight=1, seconds=seconds),
             await latency(target, watch, Direction.DEVICE_APP, pairs, seconds=seconds),
             await latency(target, watch, Direction.APP_DEVICE, pairs, seconds=seconds),
-            *await _http(target, watch, pairs, seconds),
+            *await _http(target, watch, CLIENTS, seconds),
         ]
 
     _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)

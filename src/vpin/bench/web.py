@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from typing import cast
 
 from vpin.bench.accounts import PIN, make_accounts
 from vpin.bench.client import BenchError, Target, close
+from vpin.bench.latency import quantiles
 from vpin.bench.measurement import Measurement, Meter
 from vpin.bench.processes import Watch
 
 WARM_UP_SECONDS = 0.5
+CLIENTS = 50
+"""Enough for a server to answer several with one commit."""
 
 
 class Caller(asyncio.Protocol):
@@ -62,6 +66,7 @@ class Load:
     def __init__(self, caller: Caller, host: str, token: str) -> None:
         self.caller = caller
         self.calls = 0
+        self.took: array[float] = array("d")  # seconds of each call
         self.value = 0
         self._host = host
         self._path = f"/{token}"
@@ -82,11 +87,15 @@ class Load:
 
     async def repeat(self, write: bool, until: float) -> None:
         step = self.write if write else self.read
-        while time.perf_counter() < until:
+        began = time.perf_counter()
+        while began < until:
             await step()
+            ended = time.perf_counter()
+            self.took.append(ended - began)
+            began = ended
 
 
-async def http(target: Target, watch: Watch, clients: int = 20, seconds: float = 5.0) -> list[Measurement]:
+async def http(target: Target, watch: Watch, clients: int = CLIENTS, seconds: float = 5.0) -> list[Measurement]:
     """A run of writes, then one of reads that must all find the last value written."""
     accounts = await make_accounts(target, clients)
     loop = asyncio.get_running_loop()
@@ -107,6 +116,8 @@ async def _run(loads: list[Load], watch: Watch, write: bool, seconds: float) -> 
         *(load.repeat(write, time.perf_counter() + WARM_UP_SECONDS + seconds) for load in loads), return_exceptions=True
     )
     await asyncio.sleep(WARM_UP_SECONDS)
+    for load in loads:
+        load.took = array("d")
     meter, before = Meter(watch), sum(load.calls for load in loads)
     outcomes = await running
     calls = sum(load.calls for load in loads) - before
@@ -116,4 +127,6 @@ async def _run(loads: list[Load], watch: Watch, write: bool, seconds: float) -> 
         if isinstance(outcome, BaseException) and not isinstance(outcome, BenchError):
             raise outcome
     kind = "writes" if write else "reads"
-    return Measurement(f"http {kind}, {len(loads)} clients", {f"{kind}/s": calls / took}, "call", cpu, resident, faults)
+    times = array("d", (second for load in loads for second in load.took))
+    figures = {f"{kind}/s": calls / took, **quantiles(times)}
+    return Measurement(f"http {kind}, {len(loads)} clients", figures, "call", cpu, resident, faults)
