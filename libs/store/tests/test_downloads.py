@@ -1,4 +1,4 @@
-"""What exports need of the store: a key, tokens that are counted and forgotten, widgets by their text."""
+"""What exports need of the store: a key, tokens that are counted and forgotten."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from vpin_store import Store
 from vpin_store.rows import Changes
 
-from .samples import account, token, widget
+from .samples import account, token
 
 pytestmark = pytest.mark.anyio
 
@@ -28,11 +28,3 @@ async def test_downloads_are_counted_by_device_and_forgotten_when_out_of_date(st
     assert [row.token for row in (await store.load_accounts([1]))[1].tokens] == ["t", "x"]
     await store.forget_tokens("download", 200)
     assert set(await store.find_tokens(["a", "b", "c", "t", "x"])) == {"c", "t", "x"}
-
-
-async def test_widgets_are_found_by_their_text_in_pages(store: Store) -> None:
-    rows = [widget(n, 1, key, body=b'{"reports":[1]}' if key else b'{"x":"y"}') for n in (1, 2) for key in (0, 1, 2)]
-    await store.commit(Changes(widgets=rows))
-    first = await store.widgets_with('"reports":', (0, 0, 0), 3)
-    assert first == [rows[1], rows[2], rows[4]]
-    assert await store.widgets_with('"reports":', (2, 1, 1), 3) == [rows[5]]

@@ -121,6 +121,8 @@ class Owner:
             if value is None:
                 return PinReply(400, b"Requested pin doesn't exist in the app.")
             return PinReply(200, msgspec.json.encode(value))
+        if request.operation == "iotStreams":
+            return PinReply(200, b"[]")
         if request.operation == "property":
             return PinReply(400, b"No widget for SetWidgetProperty command.") if request.pin < 0 else PinReply(200)
         return PinReply(200, b"true")

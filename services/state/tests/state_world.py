@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from typing import Any
@@ -14,9 +15,22 @@ from vpin_state.collect import collect
 from vpin_state.config import Config
 from vpin_state.effects import Effects
 from vpin_state.model import Account, Dashboard, Device
-from vpin_state.questions import ClaimToken, DashboardOf, FindToken, HandOver, OpenEvents, Pictures, Question, UsersOf
+from vpin_state.questions import (
+    ClaimToken,
+    DashboardOf,
+    FindToken,
+    GraphData,
+    HandOver,
+    OpenEvents,
+    Pictures,
+    Question,
+    Recorded,
+    UsersOf,
+    graph_data,
+)
 from vpin_state.session import Instance, Session
-from vpin_store.rows import AccountRow, Changes, EventRow, TokenRow
+from vpin_store.history import History, Step
+from vpin_store.rows import AccountRow, Changes, EventRow, Rollup, StreamKey, TokenRow
 
 NOW = 1_700_000_000_000
 
@@ -31,6 +45,31 @@ class Outlet:
     async def drained(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Past(History):
+    """Rollups as the database has them: `record` by hand."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[Step, StreamKey], dict[int, Rollup]] = {}
+
+    def record(self, stream: StreamKey, at: int, value: float) -> None:
+        """One point, rolled up."""
+        for step in Step:
+            start = at // step.ms * step.ms
+            periods = self.kept.setdefault((step, stream), {})
+            _, count, total, least, greatest, _ = periods.get(start, Rollup(start, 0, 0.0, value, value, value))
+            periods[start] = Rollup(start, count + 1, total + value, min(least, value), max(greatest, value), value)
+
+    def forget(self, prefix: tuple[int, ...]) -> None:
+        self.kept = {key: periods for key, periods in self.kept.items() if key[1][: len(prefix)] != prefix}
+
+    async def rollups(
+        self, stream: StreamKey, step: Step, start: int, end: int, limit: int, skip: int = 0
+    ) -> list[Rollup]:
+        periods = self.kept.get((step, stream), {})
+        found = [periods[at] for at in sorted(periods, reverse=True) if start <= at < end]
+        return found[skip : skip + limit][::-1]
 
 
 class World:
@@ -56,6 +95,7 @@ class World:
         self.tokens: dict[str, TokenRow] = {}  # what the database knows: fill it by hand, or by `store`
         self.users: dict[str, list[int]] = {}  # accounts by app
         self.published: dict[tuple[int, int], Dashboard] = {}  # dashboards of other accounts
+        self.past = Past()
         self.handed_over: list[tuple[int, Task]] = []
 
     def add_device(self, device_id: int, dash: Dashboard | None = None) -> Device:
@@ -96,15 +136,29 @@ class World:
         registry.load()
         body = b"\0".join(_part(p) for p in parts)
         dispatch.handle(self.fx, session, command, message_id, body)
+        self._answer_questions(session, message_id)
+
+    def perform(self, name: str, *fields: bytes) -> None:
+        """Do a task. The effects stay in `fx`."""
+        registry.load()
+        dispatch.perform(self.fx, self.account, 0, Task(name, list(fields)))
+        self._answer_questions(None, 0)
+
+    def _answer_questions(self, session: Session | None, message_id: int) -> None:
         while self.fx.questions:
             question, then = self.fx.questions.pop(0)
-            dispatch.proceed(self.fx, session, message_id, then, self._answer(question))
+            dispatch.proceed(self.fx, self.account, session, message_id, then, self._answer(question))
 
     def _answer(self, question: Question) -> Any:
         self.store()
         match question:
             case OpenEvents(_, code):
                 return [row for row in self.events.values() if row.code == code and not row.resolved_at]
+            case GraphData():
+                return asyncio.run(graph_data(self.past, question))
+            case Recorded(pins, step, start, end):
+                found = [pin for pin in pins if asyncio.run(self.past.rollups(pin, step, start, end, 1))]
+                return b"k" * 32, frozenset(found)
             case FindToken(token):
                 return self.tokens.get(token)
             case ClaimToken(row):
@@ -125,6 +179,8 @@ class World:
         collect(self.account, changes)
         assert len({row.id for row in changes.events}) == len(changes.events), "an upsert takes a key once"
         self.events |= {row.id: row for row in changes.events}
+        for prefix in changes.deleted_history:
+            self.past.forget(prefix)
         for token in changes.deleted_tokens:
             self.tokens.pop(token, None)
         self.tokens |= {row.token: row for row in changes.tokens}

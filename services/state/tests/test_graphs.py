@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from vpin_protocol import Command
-from vpin_state.handlers.graphs import merge
+from vpin_state.series import merge
 from vpin_state.pins import parse_number
 
 OK, ILLEGAL, NO_DATA = 200, 2, 17

@@ -46,6 +46,9 @@ NAMES: dict[str, str] = {
     "gcm.api.key": "push_key",
     "notification.body": "offline_text",
     "vendor.email": "vendor_email",
+    "store.export.csv.report.days": "download_days",
+    "csv.export.data.points.max": "download_points",
+    "force.port.80.for.csv": "download_port_80",
     "allow.reading.widget.without.active.app": "reading_without_app",
 }
 """Old name to setting. ``listen.address`` gives the host of the three ports."""

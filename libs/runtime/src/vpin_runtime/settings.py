@@ -164,6 +164,10 @@ class Settings(BaseSettings):
         default=False, description="domain events value.changed on the exchange vpin.events, after each commit"
     )
 
+    download_days: int = Field(default=45, ge=1, description="days that links to exported files work")
+    download_points: int = Field(default=43_200, ge=1, description="points of a pin in an exported file, the newest")
+    download_port_80: bool = Field(default=False, description="links to exported files name no port")
+
     log_level: str = "info"
     log_json: bool | None = Field(default=None, description="JSON lines; empty: when not a terminal")
 

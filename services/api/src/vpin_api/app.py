@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -10,10 +11,11 @@ import structlog
 from vpin_bus import Bus
 from vpin_runtime.metrics import gauge
 from vpin_runtime.settings import Settings, parse_address
-from vpin_store import Store
+from vpin_store import Store, StoreUnavailable
 
 from vpin_api.administration import Administrators, Entrance
 from vpin_api.calls import Calls
+from vpin_api.downloads import Downloads
 from vpin_api.files import Files
 from vpin_api.front import VERSION, Application, Front
 from vpin_api.images import Images
@@ -28,6 +30,7 @@ from vpin_api.uploads import Uploads
 
 DRAIN = 4.0  # seconds for running requests when the service stops
 ADMIN_APP = "Blynk"  # the app whose accounts may be super administrators (spec 06, 14.2)
+FORGET = 3600  # seconds between two looks for downloads that are out of date
 PING = 5  # seconds between two looks at the database
 
 log = structlog.get_logger("vpin.api")
@@ -61,13 +64,15 @@ class ApiService:
         self._owners.on_new_owner = self._streams.on_new_owner
         self._health = health or self.checks
         self._rates = rates_of(settings)
+        limits = (settings.download_days, settings.download_points, settings.device_exports_per_day)
+        self._downloads = Downloads(store, self._owners, *limits)
         calls = Calls(self._tokens, self._owners, self._rates)
         self.application = Front(
-            PinRoutes(calls),
+            PinRoutes(calls, self._downloads),
             self._healthy,
             self._documented,
-            IotRoutes(calls, Uploads(settings.data)),
-            Files(settings.data, Images(store.firmware.get)),
+            IotRoutes(calls, Uploads(settings.data), self._downloads),
+            Files(settings.data, Images(store.firmware.get), self._downloads),
             Entrance(settings.admin_path, settings.admin_addresses),
             forwarded=settings.proxy_protocol,
             rate=self._rates.address,
@@ -145,6 +150,9 @@ class ApiService:
             self._http.state.default_headers = [(b"date", formatdate(usegmt=True).encode("ascii"))]
             if second % PING == 0 or not self._store.ready:
                 await self._store.ping()
+            if second % FORGET == FORGET - 1 and self._store.ready:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._downloads.forget_old()
             second += 1
             await asyncio.sleep(1)
 

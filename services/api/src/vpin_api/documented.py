@@ -13,16 +13,13 @@ from fastapi.openapi.utils import get_openapi
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.gzip import GZipMiddleware
 
-from starlette.middleware.gzip import GZipMiddleware
-
 from vpin_api import firmware, pages
-from vpin_api.cross_origin import Origins
 from vpin_api.cross_origin import Origins
 from vpin_api.introduction import DESCRIPTION, NOT_CHANGED, TAGS, TOO_MANY
 from vpin_api.limits import BodyLimit
 from vpin_api.openapi import PARTS, PATHS
 from vpin_api.tagging import Tagging, is_tagged
-from vpin_api.v1 import devices, events, live, problems, templates, users, values
+from vpin_api.v1 import devices, events, history, live, problems, templates, users, values
 from vpin_api.v1.context import Context
 
 GZIP_BYTES = 1024
@@ -54,7 +51,7 @@ def build(
         app.add_middleware(Origins, origins=list(origins), credentials=credentials)
     app.add_middleware(BodyLimit, images=f"{admin_root}/ota/")
     problems.install(app)
-    for topic in (users, templates, devices, values, events, live):
+    for topic in (users, templates, devices, values, history, events, live):
         app.include_router(topic.router, prefix="/api/v1")
 
     app.include_router(pages.router)
@@ -72,7 +69,6 @@ def build(
             )
             made["paths"] = {**PATHS, **made["paths"]}
             _add_common_answers(made["paths"])
-            _add_common_answers(made["paths"])
             components = made.setdefault("components", {})
             for kind, parts in PARTS.items():
                 components[kind] = components.get(kind, {}) | parts
@@ -82,23 +78,6 @@ def build(
 
     app.openapi = document
     return app
-
-
-def _add_common_answers(paths: dict[str, Any]) -> None:
-    """What any route of these APIs may answer, said once here."""
-    for path, item in paths.items():
-        if not path.startswith(("/api/v1/", "/external/api/")) or path == "/api/v1/health":
-            continue
-        is_managed = path.startswith("/api/v1/")
-        kind, schema = (problems.MEDIA_TYPE, "Problem") if is_managed else ("application/json", "IotFailure")
-        content = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-        content |= {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        for method, operation in item.items():
-            if method == "parameters":
-                continue
-            operation["responses"].setdefault("429", {**TOO_MANY, "content": content})
-            if method == "get" and is_tagged(path):
-                operation["responses"].setdefault("304", NOT_CHANGED)
 
 
 def _add_common_answers(paths: dict[str, Any]) -> None:

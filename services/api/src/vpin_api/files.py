@@ -13,6 +13,7 @@ from vpin_store import StoreUnavailable
 from vpin_api import answers
 from vpin_api.answers import Header, Scope, Send
 from vpin_api.calls import header
+from vpin_api.downloads import Downloads
 from vpin_api.images import PREFIX, Images
 from vpin_api.uploads import FOLDER
 
@@ -35,11 +36,12 @@ _UPLOADED = b"application/octet-stream"
 
 class Files:
     """`folder` has ``static``, ``downloads`` and ``device_uploads`` of the installation; what it lacks of static files the
-    package has. What is not there of ``static/ota`` is among the `images`."""
+    package has. What is not there of ``static/ota`` is among the `images`, of downloads among those made on demand."""
 
-    def __init__(self, folder: Path, images: Images) -> None:
+    def __init__(self, folder: Path, images: Images, downloads: Downloads) -> None:
         self._folder = folder
         self._images = images
+        self._downloads = downloads
 
     def serves(self, path: str) -> bool:
         return path.startswith(("/static/", f"/{FOLDER}/")) or path == "/favicon.ico" or _is_download(path)
@@ -50,6 +52,13 @@ class Files:
             await answers.send_answer(send, 405, [answers.ANY_ORIGIN, (b"allow", b"GET, HEAD")])
             return
         found = await asyncio.to_thread(self._read, scope["path"])
+        if found is None and _is_download(scope["path"]):
+            try:
+                if await self._downloads.serve(scope["path"][1:], send, head=scope["method"] == "HEAD"):
+                    return
+            except StoreUnavailable:
+                await answers.send_reply(send, answers.BUSY)
+                return
         if found is None and scope["path"].startswith(PREFIX):
             try:
                 row = await self._images.get(scope["path"].removeprefix(PREFIX))

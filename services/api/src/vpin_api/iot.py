@@ -13,13 +13,16 @@ from urllib.parse import parse_qsl
 
 import msgspec
 import structlog
+from vpin_messages.downloads import Series
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_store import StoreUnavailable
 from vpin_store.rows import TokenRow
 
-from vpin_api import answers, metrics, parsing
+from vpin_api import answers, iot_exports, metrics, parsing
 from vpin_api.answers import BUSY, Header, Receive, Scope, Send
 from vpin_api.calls import Calls, header
+from vpin_api.downloads import Downloads
+from vpin_api.iot_exports import WRONG_ID, WRONG_PARAMETERS
 from vpin_api.rates import TOO_MANY
 from vpin_api.uploads import NoFileError, Uploads
 
@@ -29,18 +32,7 @@ UPLOAD_LIMIT = 5 * 1024 * 1024 + 65_536  # a file and the form around it
 POINTS_MAX = 10_000
 DESCRIPTION_MAX = 300
 
-PERIODS = ("HOUR", "DAY", "WEEK", "MONTH", "THREE_MONTHS")
-CHOICES = {
-    "period": PERIODS,
-    "granularityType": ("RAW_DATA", "MINUTE", "HOURLY", "DAILY"),
-    "sourceType": ("AVG", "MIN", "MAX", "SUM", "COUNT"),
-    "format": ("TS", "ISO_US", "ISO_SIMPLE"),
-    "sendEvents": ("true", "false"),
-}
-
 NO_TOKEN = PinReply(400, b"No token provided.")
-WRONG_PARAMETERS = PinReply(400, b"Request with incorrect parameters")
-WRONG_ID = PinReply(400, b"Wrong dataStreamId format.")
 WRONG_META = PinReply(400, b"Wrong metaField format.")
 UNKNOWN_TYPE = PinReply(400, b"Unknown content type.")
 TOO_MANY_POINTS = PinReply(400, b"Too much data in batch. Maximum batch size is 10000 points.")
@@ -73,9 +65,10 @@ Route = Callable[["IotRoutes", TokenRow, Query, Scope, Receive], Awaitable[Answe
 class IotRoutes:
     """What stands in :data:`ROUTES`."""
 
-    def __init__(self, calls: Calls, uploads: Uploads) -> None:
+    def __init__(self, calls: Calls, uploads: Uploads, downloads: Downloads) -> None:
         self._calls = calls
         self._uploads = uploads
+        self._downloads = downloads
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request below the prefix; nothing falls through."""
@@ -222,15 +215,24 @@ class IotRoutes:
         return await self._calls.ask(row, PinRequest("iotSetMeta", "", number, [_first(query, "value")], name))
 
     async def export(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        """History is not kept yet: there is never any data."""
-        pin = _first(query, "pin")
-        if pin and parsing.parse_pin(pin.encode("utf-8", "replace")) is None:
-            return answers.WRONG_PIN
-        if any(name in CHOICES and value not in CHOICES[name] for name, value in query):
-            return WRONG_PARAMETERS
-        if _first(query, "period") == "THREE_MONTHS" and _first(query, "granularityType") in ("", "RAW_DATA"):
-            return WRONG_PARAMETERS
-        return NO_DATA
+        """A link to a zip with the history of the device, which is made when it is read."""
+        asked = iot_exports.read_query(query, row.dash_id, row.device_id, time.time_ns() // 1_000_000)
+        if isinstance(asked, PinReply):
+            return asked
+        payload = _encode({"pins": asked.pins, "ids": asked.ids})
+        reply = await self._calls.ask(row, PinRequest("iotStreams", payload=payload))
+        if reply.status != 200:
+            return reply
+        streams = msgspec.json.decode(reply.body, type=list[tuple[int, int, str]] | None)
+        if streams is not None:
+            series = [Series(row.device_id, "", kind, pin, name) for kind, pin, name in streams]
+            asked = asked._replace(data=msgspec.structs.replace(asked.data, series=series))
+        if not await self._downloads.has_data(row.account_id, asked.data):
+            return NO_DATA
+        if not await self._downloads.may_keep(row):
+            return TOO_MANY
+        name = await self._downloads.keep(row, asked.data)
+        return PinReply(200, _encode({"link": f"{_origin(scope)}/{name}"}))
 
     async def provision(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
         told = {name: value for name, value in query if name != "templateId"}
@@ -248,8 +250,7 @@ class IotRoutes:
             return WRONG_PARAMETERS
         finally:
             self._calls.release(body)
-        host = header(scope, b"host") or b"localhost"
-        return Text(scope["scheme"].encode() + b"://" + host + path.encode())
+        return Text((_origin(scope) + path).encode())
 
     async def _write(self, row: TokenRow, change: dict[str, Any]) -> PinReply:
         return await self._calls.ask(row, PinRequest("iotUpdate", payload=_encode(change)))
@@ -314,6 +315,12 @@ def _meta_field(query: Query) -> tuple[int, str] | None:
     if name:
         return 0, name
     return (int(number), "") if _INTEGER.fullmatch(number) else None
+
+
+def _origin(scope: Scope) -> str:
+    """The server as the client calls it."""
+    host = header(scope, b"host") or b"localhost"
+    return f"{scope['scheme']}://{host.decode('latin-1')}"
 
 
 def _first(query: Query, name: str) -> str:

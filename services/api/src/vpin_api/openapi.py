@@ -215,7 +215,6 @@ PARTS: dict[str, Any] = {
     },
     "schemas": {
         "IotFailure": openapi_iot.IOT_FAILURE,
-        "IotFailure": openapi_iot.IOT_FAILURE,
         "Value": {"type": "array", "items": {"type": "string"}, "description": "The parts of a pin's value."},
         "Health": {
             "type": "object",

@@ -26,17 +26,19 @@ from vpin_api.answers import (
     TOO_LARGE,
     TOO_SLOW,
     WRONG_PIN,
+    Moved,
     Picture,
     Receive,
     Scope,
     Send,
 )
 from vpin_api.calls import Calls, header
-from vpin_api.parsing import Change, Path, Pin
+from vpin_api.downloads import Downloads
 from vpin_api.exchange import exchange_of
+from vpin_api.parsing import Change, Path, Pin
 from vpin_api.rates import TOO_MANY
 
-Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture]]
+Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture | Moved]]
 WithBody = Callable[[Path, Scope, bytes], Awaitable[PinReply]]
 
 log = structlog.get_logger("vpin.api")
@@ -45,8 +47,9 @@ log = structlog.get_logger("vpin.api")
 class PinRoutes:
     """What stands in :data:`ROUTES`, over the owners of the devices' accounts."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, downloads: Downloads) -> None:
         self._calls = calls
+        self._downloads = downloads
 
     async def serve(self, path: Path, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request for `path`; 404 for an action or method that there is not."""
@@ -65,14 +68,14 @@ class PinRoutes:
             except StoreUnavailable:
                 log.warning("api.store_unavailable", route=route)
                 reply = BUSY
-        status = 200 if isinstance(reply, Picture) else reply.status
-        await answers.send_reply(send, reply, *((CLOSE,) if _must_close(status, scope) else ()))
-        metrics.observe(route, status, started)
         if isinstance(reply, PinReply) and reply.status == 200:
             exchange = exchange_of(scope)
             if exchange is not None and exchange.answer(reply.body):
                 metrics.observe(route, 200, started)
                 return
+        status = 200 if isinstance(reply, Picture) else reply.status
+        await answers.send_reply(send, reply, *((CLOSE,) if _must_close(status, scope) else ()))
+        metrics.observe(route, status, started)
 
     async def get(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         row = await self._device(path)
@@ -111,11 +114,16 @@ class PinRoutes:
     async def email(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         return await self._with_body(path, scope, receive, self._email)
 
-    async def history(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
-        """History is not kept yet: a pin that no chart logs has none."""
-        if await self._device(path) is None:
+    async def history(self, path: Path, scope: Scope, receive: Receive) -> PinReply | Moved:
+        """To a file with the minutes of a pin, which is made when it is read."""
+        row = await self._device(path)
+        if row is None:
             return INVALID_TOKEN
-        return WRONG_PIN if parsing.parse_pin(path.pin) is None else answers.NO_DATA
+        pin = parsing.parse_pin(path.pin)
+        if pin is None:
+            return WRONG_PIN
+        name = await self._downloads.offer(row, pin)
+        return answers.NO_DATA if name is None else Moved(f"/{name}".encode("ascii"))
 
     async def about_device(self, path: Path, scope: Scope, receive: Receive) -> PinReply:
         row = await self._device(path)

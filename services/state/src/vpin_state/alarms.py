@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpin_state import clocks, lookup
+from vpin_state import clocks, lookup, reports
 from vpin_state.actions import perform, set_pin
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
 from vpin_state.rules import eventor_of, is_valid, pin_of
@@ -69,7 +69,7 @@ class AlarmClock:
 
 def is_timed(account: Account) -> bool:
     """Whether the account does anything by the clock: then it has to be in memory (`AccountRow.timed`)."""
-    return next(alarms_of(account), None) is not None
+    return next(alarms_of(account), None) is not None or reports.next_due(account) is not None
 
 
 def alarms_of(account: Account) -> Iterator[Alarm]:

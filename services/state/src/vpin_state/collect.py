@@ -75,6 +75,7 @@ def _collect_deletions(account: Account, dirty: Dirty, changes: Changes) -> None
     changes.deleted_values += [(account.id, *key) for key in dirty.deleted_values]
     changes.deleted_templates += [(account.id, template) for template in dirty.deleted_templates]
     changes.deleted_datastreams += [(account.id, *key) for key in dirty.deleted_datastreams]
+    changes.deleted_history += [(account.id, *key) for key in dirty.deleted_history]
     changes.deleted_properties += [(account.id, *key) for key in dirty.deleted_properties]
 
 

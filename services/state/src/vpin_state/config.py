@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +37,10 @@ class Config:
     map_points: int = 25
     lcd_commands: int = 6
     table_rows: int = 100
+    downloads: str = "http://localhost:8080"
+    """Where links to exported files lead, without a path."""
+    download_days: int = 45
+
+    def link(self, name: str) -> str:
+        """The address of an exported file."""
+        return f"{self.downloads}/{quote(name, safe='@')}"

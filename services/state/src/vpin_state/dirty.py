@@ -19,6 +19,7 @@ class Dirty:
         "deleted_dashboards",
         "deleted_datastreams",
         "deleted_devices",
+        "deleted_history",
         "deleted_properties",
         "deleted_templates",
         "deleted_tokens",
@@ -52,4 +53,5 @@ class Dirty:
         self.deleted_tokens: list[str] = []
         self.deleted_values: list[tuple[int, int, int, int]] = []  # dash, target, kind, number (-1: all)
         self.deleted_properties: list[tuple[int, int, int, int, str]] = []
+        self.deleted_history: list[tuple[int, ...]] = []  # dash, then device, kind and number as far as they matter
         self.jobs: list[tuple[str, bytes]] = []

@@ -54,16 +54,25 @@ def handle(fx: Effects, session: Session, command: int, message_id: int, body: b
         fx.reply(Status.SERVER_ERROR)
 
 
-def proceed(fx: Effects, session: Session, message_id: int, then: Callable[[Effects, Any], None], found: Any) -> None:
-    """Go on with a message whose handler has asked for something; the same rules."""
+def proceed(
+    fx: Effects,
+    account: Account,
+    session: Session | None,
+    message_id: int,
+    then: Callable[[Effects, Any], None],
+    found: Any,
+) -> None:
+    """Go on with a message whose handler has asked for something; the same rules. Of a task (no session) nobody is told."""
     fx.begin(session, message_id)
     try:
         then(fx, found)
     except Refused as refusal:
-        fx.reply(refusal.status)
+        if session is not None:
+            fx.reply(refusal.status)
     except Exception:
-        log.exception("handler failed after a question", account=session.account.id)
-        fx.reply(Status.SERVER_ERROR)
+        log.exception("handler failed after a question", account=account.id)
+        if session is not None:
+            fx.reply(Status.SERVER_ERROR)
 
 
 def perform(fx: Effects, account: Account, number: int, task: Task) -> None:

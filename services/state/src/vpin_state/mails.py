@@ -97,8 +97,25 @@ def app_details(
     )
 
 
-def _mail(to: str, subject: str, *, text: str = "", html: str = "", attachments: list[Attachment] | None = None) -> Job:
-    return Job(secrets.token_hex(16), "mail", [to], subject, text, html, attachments or [])
+def graph_data(to: str, project: str, links: list[tuple[str, str]]) -> Job:
+    """Links (text, address) to the history of a graph's streams."""
+    project = project or NEW_PROJECT
+    html = _render("graph.html", project=project, links=links)
+    return _mail(to, f"History graph data for project {project}", html=html)
+
+
+def report_ready(to: list[str], kind: str, name: str, when: str, link: str) -> Job:
+    """A link to a run of a report; `kind` is its period ("daily"), `when` what is known of its times ("at 09:00")."""
+    name = name or "Report"
+    html = _render("report.html", kind=kind.capitalize(), name=name, when=when, link=link)
+    return _mail(to, f"Your {kind} {name} is ready", html=html)
+
+
+def _mail(
+    to: str | list[str], subject: str, *, text: str = "", html: str = "", attachments: list[Attachment] | None = None
+) -> Job:
+    receivers = [to] if isinstance(to, str) else to
+    return Job(secrets.token_hex(16), "mail", receivers, subject, text, html, attachments or [])
 
 
 def _render(file: str, /, **words: Any) -> str:

@@ -19,6 +19,7 @@ from vpin_state.collect import collect
 from vpin_state.load import build_account
 from vpin_state.reading import Reader
 from vpin_state.seeding import plant
+from vpin_state.timetable import Timetable
 
 if TYPE_CHECKING:
     from vpin_store import Store
@@ -48,6 +49,7 @@ class Memory:
         self._reshaped: set[Account] = set()
         self._readers: dict[int, Reader] = {}  # by account
         self._clocks: dict[int, AlarmClock] = {}  # by shard
+        self._timetables: dict[int, Timetable] = {}  # by shard
         self._tokens_gone = 0
         self._forgotten = 0  # accounts that are no longer in memory but not collected yet
 
@@ -110,6 +112,7 @@ class Memory:
             if account is None or account.shard == shard:
                 del self.accounts[account_id]
         self.dirty[:] = [account for account in self.dirty if account.shard != shard]
+        self._timetables.pop(shard, None)
         self._free(before - len(self.accounts))
 
     def _free(self, forgotten: int) -> None:
@@ -140,6 +143,11 @@ class Memory:
             else:
                 clock.forget(account.id)
 
+    def reports_due(self, shard: int, now: int) -> list[int]:
+        """Ids of the shard's accounts that have reports to run at `now` (ms)."""
+        self._look_again()
+        return self._timetables.setdefault(shard, Timetable()).due(now)
+
     def _look_again(self) -> None:
         """At accounts that are new here or whose shape has changed."""
         for account in self._reshaped:
@@ -147,6 +155,7 @@ class Memory:
             if reader is not None:
                 self._readers[account.id] = reader
             self._clocks.setdefault(account.shard, AlarmClock()).set(account)
+            self._timetables.setdefault(account.shard, Timetable()).set(account)
             if account.row.timed != is_timed(account):
                 account.mark_quietly().account = True
         self._reshaped.clear()

@@ -116,14 +116,20 @@ class Account:
         """`body` was changed."""
         self.mark().account = True
 
-    def set_token(self, token: str, kind: str, dash_id: int = 0, device_id: int = 0, *, body: bytes = b"") -> None:
-        """Store a token that is none of a device's."""
-        self.mark().tokens[token] = (kind, dash_id, device_id, 0, body)
+    def set_token(
+        self, token: str, kind: str, dash_id: int = 0, device_id: int = 0, *, expires_at: int = 0, body: bytes = b""
+    ) -> None:
+        """Store a token that is none of a device's; it is good until `expires_at` (ms; 0: for ever)."""
+        self.mark().tokens[token] = (kind, dash_id, device_id, expires_at, body)
 
     def drop_token(self, token: str) -> None:
         dirty = self.mark()
         dirty.tokens.pop(token, None)
         dirty.deleted_tokens.append(token)
+
+    def forget_history(self, dash_id: int, *rest: int) -> None:
+        """Delete the history of a dashboard, of a device of it, or of a pin: device, kind and number behind the dashboard."""
+        self.mark().deleted_history.append((dash_id, *rest))
 
     def set_reset(self, token: str, expires_at: int) -> None:
         """Whoever has the token may set the password anew until `expires_at` (ms)."""

@@ -15,6 +15,7 @@ import structlog
 from vpin_messages import entry, jobs, slab, tasks
 from vpin_messages.entry import EntryAnswer
 from vpin_messages.slab import Down, Side, Up, down_entry, up_entry
+from vpin_messages.tasks import Task
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_response
 from vpin_store import StoreUnavailable
 
@@ -22,6 +23,7 @@ from vpin_state import dispatch, registry
 from vpin_state.campaigns import Campaigns
 from vpin_state.commits import Commits
 from vpin_state.effects import Effects
+from vpin_state.handlers.reports import RUN_DUE
 from vpin_state.memory import Memory
 from vpin_state.outbox import Outbox
 from vpin_state.publishing import Publisher
@@ -32,7 +34,6 @@ from vpin_state.ways import Ways
 
 if TYPE_CHECKING:
     from vpin_bus import Bus, Outlet
-    from vpin_messages.tasks import Task
     from vpin_store import Store
 
     from vpin_state.config import Config
@@ -42,10 +43,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 TICK_SECONDS = 1.0
-TICK_PHASE = 0.002
-"""Ticks come at the start of each second, since timers are set to seconds; so much later, to be never too early."""
 TURN_SECONDS = 0.002
 """What messages that need a handler may take of one turn of the loop: sockets and other shards wait for that long."""
+TICK_PHASE = 0.002
+"""Ticks come at the start of each second, since timers are set to seconds; so much later, to be never too early."""
 
 
 class Owner:
@@ -186,7 +187,6 @@ class Owner:
                 self._run_at(at, owner_account, action)
             fx.scheduled.clear()
         if fx.questions:
-            assert fx.session is not None
             for question, then in fx.questions:
                 self.spawn(self._ask(account, fx.session, fx.message_id, question, then))
             fx.questions.clear()
@@ -208,28 +208,29 @@ class Owner:
     async def _ask(
         self,
         account: Account,
-        session: Session,
+        session: Session | None,
         message_id: int,
         question: Question,
         then: Callable[[Effects, Any], None],
     ) -> None:
-        """Find the answer, then go on with the message, unless its sender is gone."""
+        """Find the answer, then go on with the message (unless its sender is gone) or, without a session, the task."""
         account.timers += 1
         try:
             found = await find_answer(question, self)
         except Exception as fault:
             if not isinstance(fault, StoreUnavailable):
                 log.exception("a question has no answer", question=type(question).__name__, account=account.id)
-            self.respond(session, message_id, Status.SERVER_ERROR)
-            self.outbox.deliver()
+            if session is not None:
+                self.respond(session, message_id, Status.SERVER_ERROR)
+                self.outbox.deliver()
             return
         finally:
             account.timers -= 1
-        if session.closing or self.accounts.get(account.id) is not account:
+        if (session is not None and session.closing) or self.accounts.get(account.id) is not account:
             return
         self.tell_time()
         self._marks = account.marks
-        dispatch.proceed(self._fx, session, message_id, then, found)
+        dispatch.proceed(self._fx, account, session, message_id, then, found)
         self.settle(account)
         self.outbox.deliver()
 
@@ -273,6 +274,8 @@ class Owner:
             for alarm in alarms:
                 dispatch.ring(fx, account, alarm, second)
             self.settle(account)
+        for account_id in self.memory.reports_due(shard, self.tell_time()):
+            self.hand_over(account_id, Task(RUN_DUE, []))
 
     def forget_shard(self, shard: int) -> None:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""

@@ -6,13 +6,17 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vpin_messages import downloads
 from vpin_messages.tasks import Task
-from vpin_store.rows import TokenRow
+from vpin_store.history import Step
+from vpin_store.rows import StreamKey, TokenRow
 
-from vpin_state import qr
+from vpin_state import qr, series
 from vpin_state.load import build_account
 
 if TYPE_CHECKING:
+    from vpin_store.history import History
+
     from vpin_state.model import Account, Dashboard
     from vpin_state.owner import Owner
 
@@ -75,7 +79,33 @@ class OpenEvents:
     code: str
 
 
-Question = OpenEvents | FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
+@dataclass(frozen=True, slots=True)
+class GraphData:
+    """The answer to a graph question (bytes), or None where no stream has data.
+
+    A stream is pins, each with its last `count` periods that begin before `end` (after `skip` later ones), and the function
+    that joins them. Of several pins without a function the first counts.
+    """
+
+    dash_id: int
+    streams: tuple[tuple[tuple[StreamKey, ...], str], ...]
+    step: Step
+    end: int
+    count: int
+    skip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """(key that signs names of downloads, set of those pins that have a period that begins in ``start <= at < end``)."""
+
+    pins: tuple[StreamKey, ...]
+    step: Step
+    start: int
+    end: int
+
+
+Question = OpenEvents | GraphData | Recorded | FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
 
 
 async def find_answer(question: Question, owner: Owner) -> Any:
@@ -92,6 +122,11 @@ async def find_answer(question: Question, owner: Owner) -> Any:
         case OpenEvents(device, code):
             rows = await owner.store.list_events(device, 0, END_OF_TIME, "", END_OF_TIME, EVENTS_LOOKED_AT)
             return [row for row in rows if row.code == code and not row.resolved_at]
+        case GraphData():
+            return await graph_data(owner.store, question)
+        case Recorded(pins, step, start, end):
+            found = [pin for pin in pins if await owner.store.rollups(pin, step, start, end, 1)]
+            return await owner.store.key(downloads.KEY), frozenset(found)
         case HandOver(tasks):
             for at in range(0, len(tasks), TASKS_AT_ONCE):
                 outlets = {owner.hand_over(account_id, task) for account_id, task in tasks[at : at + TASKS_AT_ONCE]}
@@ -105,3 +140,20 @@ async def _dashboard(owner: Owner, account_id: int, dash_id: int) -> Dashboard |
     rows = (await owner.store.load_accounts([account_id])).get(account_id)
     account: Account | None = build_account(rows, 0) if rows else None
     return account.dashboards.get(dash_id) if account else None
+
+
+async def graph_data(store: History, asked: GraphData) -> bytes | None:
+    """The answer to a graph question."""
+    streams: list[tuple[list[series.Points], str]] = []
+    for pins, function in asked.streams:
+        wanted = pins if function else pins[:1]
+        found = [await store.rollups(pin, asked.step, 0, asked.end, asked.count, asked.skip) for pin in wanted]
+        streams.append(([series.averages(rollups) for rollups in found], function))
+
+    def work() -> bytes | None:
+        joined = [
+            series.merge(each, function) if function else [p for s in each for p in s] for each, function in streams
+        ]
+        return series.pack(asked.dash_id, joined) if any(joined) else None
+
+    return await asyncio.to_thread(work)

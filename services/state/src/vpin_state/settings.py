@@ -40,6 +40,8 @@ def core_config(settings: Settings) -> Config:
         offline_text=settings.offline_text,
         vendor_email=settings.vendor_email,
         reads_without_app=settings.reading_without_app,
+        downloads=_downloads(settings),
+        download_days=settings.download_days,
         tells_values=settings.value_events,
     )
 
@@ -54,6 +56,12 @@ def entry_settings(settings: Settings) -> EntrySettings:
         settings.restore_host or f"{host}:{parse_address(settings.http).port}",
         bool(settings.smtp_host),
     )
+
+
+def _downloads(settings: Settings) -> str:
+    port = 80 if settings.download_port_80 else parse_address(settings.http).port
+    host = settings.server_host or "127.0.0.1"
+    return f"http://{host}" if port == 80 else f"http://{host}:{port}"
 
 
 def own_shards(settings: Settings) -> list[int]:

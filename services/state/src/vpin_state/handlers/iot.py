@@ -66,6 +66,24 @@ def _pins(device: Device, a: dict[str, Any]) -> list[Pin]:
     return named + [streams.get(number, (-1, -1)) for number in a.get("ids", ())]
 
 
+@operation("iotStreams")
+def streams(fx: Effects, device: Device, request: PinRequest) -> PinReply:
+    """[kind, number, name] of the datastreams that `pins` and `ids` name, without any of all; null: there are none defined."""
+    defined = datastreams.of(device)
+    pins = _pins(device, _object(request.payload))
+    if not pins:
+        if defined is None:
+            return PinReply(200, b"null")
+        pins = [(KIND_OF_NAME[stream["pinType"]], stream["pin"]) for stream in defined]
+    found: list[tuple[int, int, str]] = []
+    for kind, number in pins:
+        stream = None if kind < 0 else typed_values.stream_of(device, kind, number)
+        if kind < 0 or (stream is None and defined is not None):
+            return _no_datastream(device)
+        found.append((kind, number, (stream or {}).get("name", "")))
+    return PinReply(200, _json(found))
+
+
 @operation("iotGetAll")
 def get_all(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """Every pin that has a value."""

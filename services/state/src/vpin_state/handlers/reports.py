@@ -1,25 +1,37 @@
-"""Commands 77–80: reports of a project's REPORT widget (spec 02, 11.7; 05, 4.2)."""
+"""Commands 77–80: reports of a project's REPORT widget (spec 02, 11.7; 05, 4.2), and their runs by the clock.
+
+A run only looks whether there is data: what the file holds is kept as a recipe, and the api makes the file (05, 4.3).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+from vpin_messages import downloads
 from vpin_protocol import Command, Status, parse_int32, split_first
+from vpin_store.history import Step
+from vpin_store.rows import StreamKey
 
-from vpin_state import lookup, settling
+from vpin_state import lookup, mails, reports, settling
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import find_widget
 from vpin_state.json_rules import encode, read_report
 from vpin_state.kinds import REPORT_PRICE
-from vpin_state.registry import APP, handles
-from vpin_state.reports import is_sound, next_run
+from vpin_state.questions import Recorded
+from vpin_state.registry import APP, handles, task
+from vpin_state.reports import DAY_MS, is_sound, next_run
 
 if TYPE_CHECKING:
-    from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard, JsonObject, Widget
+    from collections.abc import Callable
+
+    from vpin_state.effects import Connection, Effects
+    from vpin_state.model import Account, Dashboard, JsonObject, Widget
     from vpin_state.session import Session
 
 RUN_EVERY_MS = 60_000
+RUN_DUE = "reports.run"
+"""Task: run those reports of the account whose time has come."""
 
 
 def _find(session: Session, body: bytes) -> tuple[Dashboard, Widget, bytes]:
@@ -52,10 +64,15 @@ def _scheduled(report: JsonObject, now: int) -> JsonObject:
 
 
 def _set(fx: Effects, widget: Widget, reports: list[JsonObject]) -> None:
+    _keep(widget, reports)
+    settling.touch(widget.dash, fx.now)
+
+
+def _keep(widget: Widget, reports: list[JsonObject]) -> None:
     bare = {key: value for key, value in widget.json.items() if key != "reports"}
     widget.json = {**bare, "reports": reports} if reports else bare
     widget.changed()
-    settling.touch(widget.dash, fx.now)
+    widget.dash.reshape()
 
 
 @handles(Command.CREATE_REPORT, APP)
@@ -99,13 +116,85 @@ def delete(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
 
 @handles(Command.EXPORT_REPORT, APP)
 def export(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
-    """`dash·report` → the Report after a run of it; no history is kept so far, so there is never data."""
+    """`dash·report` → the Report after a run of it."""
     _, widget, raw_report = _find(session, body)
-    old = _report(widget, parse_int32(raw_report))
+    report_id = parse_int32(raw_report)
+    old = _report(widget, report_id)
     if not is_sound(old):
         raise Refused(Status.ILLEGAL_COMMAND)
     if fx.now - old["lastReportAt"] < RUN_EVERY_MS:
         raise Refused(Status.QUOTA_LIMIT)
-    report = {**old, "lastReportAt": fx.now, "lastRunResult": "NO_DATA"}
-    _set(fx, widget, [report if r is old else r for r in widget.json["reports"]])
-    fx.answer(Command.EXPORT_REPORT, encode(report))
+    _keep(widget, [{**r, "lastReportAt": fx.now} if r is old else r for r in widget.json["reports"]])
+
+    def then(fx: Effects, result: str) -> None:
+        found = _report(widget, report_id)
+        report = {**found, "lastRunResult": result}
+        _keep(widget, [report if r is found else r for r in widget.json["reports"]])
+        fx.answer(Command.EXPORT_REPORT, encode(report))
+
+    _run(fx, widget, old, then)
+
+
+@task(RUN_DUE)
+def run_due(fx: Effects, account: Account, connection: Connection, fields: list[bytes]) -> None:
+    """Run the reports of the account whose time has come. A second time it finds nothing to do."""
+    for dash in account.dashboards.values():
+        for widget in dash.widgets:
+            for report in widget.json.get("reports", ()) if widget.type == "REPORT" else ():
+                if (at := reports.due_at(report)) is not None and at <= fx.now:
+                    _run_by_clock(fx, widget, report)
+
+
+def _run_by_clock(fx: Effects, widget: Widget, report: JsonObject) -> None:
+    """Run a report and set its next time; where it was changed meanwhile, the clock will find it again."""
+
+    def then(fx: Effects, result: str) -> None:
+        at = next_run(report, fx.now)
+        after = {**report, "lastReportAt": fx.now, "lastRunResult": result if at is not None else "EXPIRED"}
+        if at is not None:
+            after["nextReportAt"] = at
+        _keep(widget, [after if r is report else r for r in widget.json["reports"]])
+
+    _run(fx, widget, report, then, only_unchanged=True)
+
+
+def _run(
+    fx: Effects,
+    widget: Widget,
+    report: JsonObject,
+    then: Callable[[Effects, str], None],
+    *,
+    only_unchanged: bool = False,
+) -> None:
+    """See whether there is data, mail a link to it, go on with `then`, given OK or NO_DATA.
+
+    It ends in between when the widget is gone or, with `only_unchanged`, the report is not the same any more.
+    """
+    dash, now = widget.dash, fx.now
+    account = dash.account
+    made = reports.plan(report, dash, now)
+    pins = (StreamKey(account.id, dash.id, each.device, each.kind, each.pin) for each in made.series)
+
+    def found(fx: Effects, answer: tuple[bytes, frozenset[StreamKey]]) -> None:
+        key, recorded = answer
+        if account.dashboards.get(dash.id) is not dash or widget not in dash.widgets:
+            raise Refused(Status.ILLEGAL_COMMAND)
+        if only_unchanged and not any(r is report for r in widget.json.get("reports", ())):
+            return
+        if recorded:
+            _publish(fx, account, report, made, key)
+        then(fx, "OK" if recorded else "NO_DATA")
+
+    fx.ask(Recorded(tuple(dict.fromkeys(pins)), Step(made.step), made.start, made.end), found)
+
+
+def _publish(fx: Effects, account: Account, report: JsonObject, made: downloads.Report, key: bytes) -> None:
+    """Keep what the file is to hold, and mail the link to it."""
+    row, day = account.row, reports.day_of(report, made.end)
+    name = downloads.report_name(key, row.email, row.app_name, account.id, made.dash, report["id"], day)
+    expires_at = fx.now + fx.config.download_days * DAY_MS
+    account.set_token(name, downloads.KIND, made.dash, -1, expires_at=expires_at, body=downloads.encode(made))
+    link = fx.config.link(name)
+    receivers, kind, times = reports.recipients_of(report), reports.kind_of(report), reports.times_of(report)
+    mail = mails.report_ready(receivers, kind, made.name, times, link)
+    fx.notify(msgspec.structs.replace(mail, account=account.id, created_at=fx.now / 1000))
