@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from vpin_state.errors import Refused
 from vpin_state.load import build_account
 from vpin_state.model import Account
@@ -217,3 +219,37 @@ def test_equal_findings_are_counted(tmp_path: Path):
     assert profile.notes.findings == [
         Finding("anna@example.org", "widget type", "NEW", "not known: read as BUTTON", times=3)
     ]
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Every (container, key or index) in it."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
+    return [(value, key) for key in keys] + [place for key in keys for place in places_in(value[key])]
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(min_value=0), junk), min_size=1, max_size=4))
+def test_whatever_stands_in_a_profile_it_is_taken_or_told(tmp_path: Path, changes: list[tuple[int, Any]]):
+    """Anything anywhere: no error, rows that a database takes, and the rest of the profile is there."""
+    old = generated.profile(3)
+    for number, value in changes:
+        places = places_in(old)
+        container, key = places[number % len(places)]
+        container[key] = value
+    try:
+        profile, account = taken(old, tmp_path)
+    except UnreadableError:
+        assert not isinstance(old.get("email"), str) or not old["email"].strip()
+        return
+    loaded = stored(account, profile)
+    profile_json(loaded)
+    for row in (*rows_of(Item(profile, build(profile, lambda _: False), Result.TAKEN, Mark("", 0))).values,):
+        assert 0 <= row.pin <= 255
+        assert -(1 << 31) <= row.device_id < 1 << 31
