@@ -176,7 +176,7 @@ class Shard:
         look = at
         while look + _SIZE <= len(body):
             entry = _unpack(body, look)
-            if entry[3] and entry[3] not in self.owner.accounts:
+            if entry[3] not in self.owner.accounts and (entry[3] or look == at):
                 missing.add(entry[3])
             look += _SIZE + entry[7]
         try:

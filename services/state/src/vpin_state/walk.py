@@ -33,7 +33,10 @@ _pack_app = APP_HEADER.pack
 
 
 def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> int:
-    """Handle whole frames of a board, ``data[at:end]``; returns where it stopped. `now` in ms."""
+    """Handle whole frames of a board, ``data[at:end]``; returns where it stopped. `now` in ms.
+
+    That is behind `end` where the last frame is not whole: nothing is done about it, what is behind is not its own.
+    """
     device = session.device
     assert device is not None
     fast = device.bank.fast
@@ -51,7 +54,7 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
             body = data[at : at + length]
             at += length
             cut = body.find(0, 3)
-            if cut > 0 and cut + 1 < length and (pin := fast.get(body[:cut])) is not None:
+            if 0 < cut < length - 1 and at <= end and (pin := fast.get(body[:cut])) is not None:
                 pin.value = body[cut + 1 :]
                 pin.updated_at = now
                 if not pin.dirty:
@@ -71,6 +74,8 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
         if live:
             _to_apps(session, b"".join(live), outbox)
             live.clear()
+        if at > end:
+            return at
         if slow(session, command, message_id, body):
             return end if session.closing else at
         forwards = dash.active and bool(apps)
@@ -88,7 +93,7 @@ def _to_apps(session: Session, frames: bytes, outbox: Outbox) -> None:
 
 
 def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbox: Outbox, slow: Slow) -> int:
-    """Handle whole frames of an app, ``data[at:end]``; returns where it stopped. `now` in ms."""
+    """Handle whole frames of an app, ``data[at:end]``; as with boards."""
     account = session.account
     routes = account.routes
     apps = account.apps
@@ -104,7 +109,7 @@ def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbo
             at += length
             op = body.find(0) + 1
             cut = body.find(0, op + 3)
-            if cut > 0 and not shared and (route := routes.get(body[:cut])) is not None:
+            if cut > 0 and at <= end and not shared and (route := routes.get(body[:cut])) is not None:
                 pin, device = route
                 if device.sessions and length - op <= device.body_limit:
                     pin.value = body[cut + 1 :]
@@ -136,6 +141,8 @@ def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbo
             live.clear()
         if echo:
             _to_other_apps(session, target, echo, outbox)
+        if at > end:
+            return at
         if slow(session, command, message_id, body):
             return end if session.closing else at
     if live:
