@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ ACCOUNTS = taking.FULL_COST + 5
 """So many that their passwords get quick hashes."""
 POINTS = {"minute": 30, "hourly": 24, "daily": 7}
 NUMBER = 7
+CLONE = "c" * 32
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -35,6 +37,8 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """`vpin run` on the data of an old server, taken over by the command."""
     place = tmp_path_factory.mktemp("migration")
     generated.generate(place / "old", ACCOUNTS, POINTS)
+    (place / "old" / "clone").mkdir()
+    (place / "old" / "clone" / CLONE).write_text(json.dumps(generated.profile(1)["profile"]["dashBoards"][0]))
     settings = {"VPIN_MESSAGE_QUOTA": "0"}
     if request.param == "postgresql":
         settings["VPIN_DATABASE_URL"] = request.getfixturevalue("postgres_url")
@@ -125,6 +129,31 @@ async def test_http_knows_the_tokens_and_values(server: EmbeddedRun):
         assert (await client.get(f"/{token}/isHardwareConnected")).text in ("true", "false")
         old = generated.profile(NUMBER)["profile"]["pinsStorage"]["1-0-v60"]
         assert (await client.get(f"/{token}/get/V60")).json() == [old]
+
+
+async def test_history_is_there(server: EmbeddedRun):
+    """As the old server would export it: the averages of each minute."""
+    token = generated.token(NUMBER, 1, 0)
+    async with httpx.AsyncClient(base_url=f"http://{server.http}", follow_redirects=True) as client:
+        found = await client.get(f"/{token}/data/V2")
+    assert found.status_code == 200
+    lines = gzip.decompress(found.content).decode().split()
+    last = generated.NOW - generated.NOW % 60_000 - 60_000
+    assert [int(line.split(",")[1]) for line in lines] == list(range(last - 29 * 60_000, last + 1, 60_000))
+    assert float(lines[-1].split(",")[0]) == pytest.approx(20 + (last // 60_000) % 10 + 0.2)
+
+
+async def test_codes_of_cloned_projects_work(server: EmbeddedRun):
+    async with httpx.AsyncClient(base_url=f"http://{server.http}") as client:
+        found = (await client.get(f"/{CLONE}/clone")).json()
+    assert found["name"] == "Project 1"
+    app = await log_in(server, 40)
+    copied = json.loads(zlib.decompress((await app.call(Command.PROJECT_BY_CLONE_CODE, CLONE)).body))
+    assert (
+        len(copied["widgets"])
+        == len(found["widgets"])
+        == len(generated.profile(1)["profile"]["dashBoards"][0]["widgets"])
+    )
 
 
 async def test_guests_come_in_with_the_old_share_token(server: EmbeddedRun):
