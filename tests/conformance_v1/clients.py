@@ -84,14 +84,21 @@ class Board:
 
     def fence(self) -> list[list[str]]:
         """The writes that came, up to the answer of a ping."""
+        return self._until_ping(Command.HARDWARE)
+
+    def told(self) -> list[list[str]]:
+        """The internal messages that came, up to the answer of a ping."""
+        return self._until_ping(Command.INTERNAL)
+
+    def _until_ping(self, command: int) -> list[list[str]]:
         number = self.send(Command.PING)
-        writes: list[list[str]] = []
+        found: list[list[str]] = []
         while True:
             frame = self._next()
             if frame.command == Command.RESPONSE and frame.message_id == number:
-                return writes
-            if frame.command == Command.HARDWARE:
-                writes.append(frame.body.decode().split("\0"))
+                return found
+            if frame.command == command:
+                found.append(frame.body.decode().split("\0"))
 
     def closed(self) -> bool:
         """The server closes the connection within the time-out."""

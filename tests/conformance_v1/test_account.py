@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -21,6 +22,15 @@ def test_a_new_user_may_log_in(api: Api) -> None:
     assert me.keys() == {"id", "email", "name", "tz", "role", "createdAt"}
     assert (me["email"], me["role"]) == (api.email, "user")
     assert TIME.fullmatch(me["createdAt"])
+
+
+def test_a_session_is_valid_for_thirty_days(base: str, api: Api) -> None:
+    answer = httpx.post(f"{base}/api/v1/sessions", json={"email": api.email, "password": PASSWORD}).json()
+    assert answer.keys() == {"token", "expiresAt", "user"}
+    left = datetime.fromisoformat(answer["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(days=29, hours=23) < left <= timedelta(days=30)
+    assert len(answer["token"]) * 6 >= 256, "random bits, six a character"
+    assert answer["user"] == api.call("GET", "/me", 200)
 
 
 def test_an_address_is_taken_only_once_whatever_its_case(api: Api) -> None:

@@ -13,6 +13,16 @@ from conformance_v1.clients import PASSWORD, Api, random_email
 pytestmark = pytest.mark.integration
 
 
+def test_registration_may_be_switched_off(tmp_path_factory: pytest.TempPathFactory) -> None:
+    run = EmbeddedRun(tmp_path_factory.mktemp("closed"), clean_environment(VPIN_REGISTRATIONS_PER_HOUR="0"))
+    run.start()
+    try:
+        answer = httpx.post(f"http://{run.http}/api/v1/users", json={"email": random_email(), "password": PASSWORD})
+        assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json")
+    finally:
+        run.stop()
+
+
 def test_ten_failures_in_a_minute_are_enough(tmp_path_factory: pytest.TempPathFactory) -> None:
     run = EmbeddedRun(tmp_path_factory.mktemp("failures"), clean_environment())
     run.start()

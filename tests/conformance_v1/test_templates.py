@@ -119,6 +119,44 @@ def test_values_are_those_of_the_type(api: Api, stream: dict[str, object], given
     assert api.value(made, "V1") == read
 
 
+def test_names_and_aliases_are_unique_in_a_template(api: Api) -> None:
+    template = api.template(V1={"name": "Room Temperature"})
+    path = f"/templates/{template}/datastreams"
+    assert api.call("GET", path, 200)[0]["alias"] == "room_temperature"
+    for body, key in (({"name": "Room Temperature"}, "name"), ({"name": "x", "alias": "room_temperature"}, "alias")):
+        problem = api.call("PUT", f"{path}/V2", 422, body)
+        assert problem["errors"][0]["loc"] == ["body", key]
+    assert api.call("PUT", f"{path}/D0", 201, {})["name"] == "D0"
+
+
+def test_a_double_is_rounded_in_answers_and_stored_as_written(api: Api, board: Connect, base: str) -> None:
+    made = api.device(api.template(V1={"valueType": "DOUBLE", "decimals": 1}))
+    board(made["token"]).write(1, "21.5678")
+    assert api.value(made, "V1") == 21.6
+    assert httpx.get(f"{base}/{made['token']}/get/V1").json() == ["21.5678"]
+
+
+def test_stored_values_that_no_longer_fit_stay_readable_as_text_and_are_not_synced(api: Api, board: Connect) -> None:
+    template = api.template(V1={"syncWithLatest": True})
+    made = api.device(template)
+    connected = board(made["token"])
+    connected.write(1, "not a number")
+    api.call("PUT", f"/templates/{template}/datastreams/V1", 200, {"valueType": "INT", "syncWithLatest": True})
+    assert api.value(made, "V1") == "not a number"
+    connected.send(Command.HARDWARE_SYNC)
+    assert connected.fence() == []
+
+
+def test_detached_devices_keep_their_values(api: Api) -> None:
+    template = api.template(V1={})
+    made = api.device(template)
+    api.call("PUT", f"/devices/{made['id']}/values/V1", 204, {"value": "kept"})
+    api.call("DELETE", f"/templates/{template}", 409)
+    api.call("DELETE", f"/templates/{template}", 204, params={"force": "true"})
+    assert api.call("GET", f"/devices/{made['id']}", 200)["templateId"] is None
+    assert api.value(made, "V1") == "kept"
+
+
 def test_only_listed_pins_exist(api: Api, board: Connect) -> None:
     made = api.device(api.template(V1={}))
     connected = board(made["token"])

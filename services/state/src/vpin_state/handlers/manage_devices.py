@@ -119,7 +119,7 @@ def _place(account: Account, dash_id: int | None) -> Dashboard:
 
 @account_operation("patchDevice")
 def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """`changes`: any of name, templateId (null: none), boardType, connectionType, metadata (merged, null removes)."""
+    """`changes`: any of name, templateId (null: none), boardType, connectionType, metadata (merged; null removes a field, or all)."""
     device, changes = device_of(account, a["id"]), a["changes"]
     template = _template(account, changes.get("templateId"))
     device.name = changes.get("name", device.name)
@@ -128,7 +128,7 @@ def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
             device.body[key] = changes[key]
     if "metadata" in changes:
         before: dict[str, str] = device.body.get("metadata") or {}
-        merged = {**before, **(changes["metadata"] or {})}
+        merged = {} if changes["metadata"] is None else {**before, **changes["metadata"]}
         device.body["metadata"] = {key: value for key, value in merged.items() if value is not None}
         for name, value in device.body["metadata"].items():
             if before.get(name) != value:
@@ -170,6 +170,8 @@ def have(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
 
 @account_operation("placeOfDevice")
 def place(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """Dashboard and number under which the device's rows are stored."""
+    """Dashboard and number under which the device's rows are stored, once all its events are."""
     device = device_of(account, a["id"])
+    if account.dirty.events:
+        fx.after_commit()
     return PinReply(200, _json({"dash": device.dash.id, "device": device.id}))
