@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -42,10 +43,15 @@ async def test_several_may_upgrade_at_a_time(empty_url: str) -> None:
     assert await is_current(empty_url)
 
 
+def is_modelled(name: str | None, kind: str, parents: object) -> bool:
+    """PostgreSQL has parts of tables besides: of the ring of passing points, and days of raw ones."""
+    return kind != "table" or name is None or re.fullmatch(r"(passing|raw_point)_[0-9]+", name) is None
+
+
 @pytest.mark.anyio
 async def test_migrations_make_what_tables_say(empty_url: str) -> None:
     def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_modelled})
         return compare_metadata(context, METADATA)
 
     await migrations.run_alembic(empty_url)

@@ -53,7 +53,7 @@ ROWS: dict[str, tuple[schema.Table, st.SearchStrategy[Any]]] = {
     "tokens": (schema.TOKEN, st.builds(TokenRow, tokens, texts, ids, ints, ints, bigs, bodies | st.just(b""))),
     "values": (
         schema.VALUE,
-        st.builds(ValueRow, ids, ids, pins, kinds, pins, st.none() | blobs, st.none() | blobs, bigs),
+        st.builds(ValueRow, ids, ids, pins, kinds, pins, st.none() | blobs, st.none() | blobs, bigs, bigs, ints),
     ),
     "properties": (schema.PROPERTY, st.builds(PropertyRow, ids, ids, pins, kinds, pins, names, blobs)),
     "applied": (schema.APPLIED, st.builds(AppliedRow, pins, senders, bigs)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from argon2.exceptions import VerifyMismatchError
 _HASHER = PasswordHasher(time_cost=3, memory_cost=19 * 1024, parallelism=1)
 # For thousands of accounts at a time (an import): 2 ms. It lasts until the account's first log-in (docs/adr/0005).
 _QUICK_HASHER = PasswordHasher(time_cost=1, memory_cost=5 * 1024, parallelism=1)
+
+_HASH = re.compile(r"\$argon2id\$v=19\$m=(\d{1,6}),t=(\d{1,2}),p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}")
 
 
 def app_hash(email: str, password: str) -> str:
@@ -53,6 +56,12 @@ def verify_password(password_hash: str, app_hash: str) -> bool:
         if is_quick(password_hash):
             _HASHER.hash(_bytes(app_hash))
         return False
+
+
+def is_hash(text: str) -> bool:
+    """It may be what :func:`hash_password` made, and costs no more to verify; what an app sends never looks so."""
+    found = _HASH.fullmatch(text)
+    return bool(found) and int(found[1]) <= _HASHER.memory_cost and int(found[2]) <= _HASHER.time_cost
 
 
 def is_quick(password_hash: str) -> bool:

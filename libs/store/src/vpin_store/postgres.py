@@ -15,7 +15,9 @@ from typing import Any, cast
 import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
 from vpin_store.errors import Conflict, Fenced, StoreUnavailable
-from vpin_store.rows import Changes
+from vpin_store.history import Step
+from vpin_store.postgres_history import PostgresHistory, fetch_numbers
+from vpin_store.rows import Changes, Rollup, StreamKey
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
 from vpin_store.urls import postgres_dsn
@@ -91,6 +93,7 @@ class PostgresDriver:
     def __init__(self, url: str, connections: int) -> None:
         options = {"timeout": CONNECT_SECONDS, "command_timeout": COMMAND_SECONDS, "server_settings": SESSION}
         # No connection to begin with: it opens without a server, and a lost one is replaced when next needed.
+        self._history = PostgresHistory()
         self._pool = _asyncpg.create_pool(postgres_dsn(url), min_size=0, max_size=connections, **options)
 
     async def open(self) -> None:
@@ -115,16 +118,43 @@ class PostgresDriver:
         return [record[0] for record in await self.fetch(sql, count)]
 
     async def commit(self, changes: Changes) -> None:
+        async with self._connection() as connection:
+            await self._history.prepare(connection, changes)
+            async with connection.transaction():
+                if changes.owner:
+                    await _check_owner(connection, changes)
+                for operation in operations(changes):
+                    if isinstance(operation, Delete):
+                        sql, rows = delete(operation.table, operation.width), operation.keys
+                    else:
+                        sql, rows = upsert(operation.table), operation.table.unique(operation.rows)
+                    for start in range(0, len(rows), STATEMENT_ROWS):
+                        await connection.execute(sql, *zip(*rows[start : start + STATEMENT_ROWS], strict=True))
+                found = await self._history.write(connection, changes)
+        self._history.streams.remember(found)
+
+    async def fetch_numbers(self, sql: str, kinds: str, *numbers: int) -> list[tuple[Any, ...]]:
+        async with self._connection() as connection:
+            return await fetch_numbers(connection, sql, kinds, numbers)
+
+    async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         async with self._connection() as connection, connection.transaction():
-            if changes.owner:
-                await _check_owner(connection, changes)
-            for operation in operations(changes):
-                if isinstance(operation, Delete):
-                    sql, rows = delete(operation.table, operation.width), operation.keys
-                else:
-                    sql, rows = upsert(operation.table), operation.table.unique(operation.rows)
-                for start in range(0, len(rows), STATEMENT_ROWS):
-                    await connection.execute(sql, *zip(*rows[start : start + STATEMENT_ROWS], strict=True))
+            await self._history.add_rollups(connection, step, rows)
+
+    async def roll_up(self, owner: bytes, shards: Sequence[int]) -> int:
+        async with self._connection() as connection:
+            return await self._history.roll_up(connection, owner, shards)
+
+    async def tidy_history(self, now: int, raw_days: int) -> None:
+        async with self._connection() as connection:
+            await self._history.tidy(connection, now, raw_days)
+
+    async def trim_minutes(self, keep: int, after: int, count: int) -> int:
+        async with self._connection() as connection:
+            return await self._history.trim_minutes(connection, keep, after, count)
+
+    def forget_streams(self) -> None:
+        self._history.streams.clear()
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[Any]:

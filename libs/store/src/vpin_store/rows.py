@@ -6,7 +6,9 @@ whole commit otherwise. Times are milliseconds since 1970 in UTC, 0 for never; `
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 Key = tuple[int, ...]
@@ -29,6 +31,7 @@ class AccountRow(NamedTuple):
     body: bytes  # JSON object: what belongs to the profile and is in no other table (apps, …)
     time_zone: str = ""  # IANA; "" for none
     seq: int = 0  # number of the newest write of a pin
+    timed: bool = True  # it may do something by the clock: it is loaded when its shard is claimed, and looked at
 
 
 class DashboardRow(NamedTuple):
@@ -142,10 +145,118 @@ class AnswerRow(NamedTuple):
     expires_at: int
 
 
+class FirmwareRow(NamedTuple):
+    """An image that boards load, served as ``/static/ota/{name}``."""
+
+    name: str
+    build: str  # what its boards tell as their `build`; "" where the image says nothing
+    uploaded_at: int
+    content: bytes
+
+
+class CampaignRow(NamedTuple):
+    """An image that is offered to boards of another build."""
+
+    name: str  # of the image
+    account_id: int  # 0: to boards of all accounts
+    project: str  # "": of any name
+    build: str
+    started_at: int
+    started_by: str  # e-mail of the administrator
+
+
+class StreamKey(NamedTuple):
+    """A pin that has history."""
+
+    account_id: int
+    dash_id: int
+    device_id: int
+    pin_type: int  # ord of "v", "d" or "a"
+    pin: int
+
+
+class PointRow(NamedTuple):
+    """A number at a moment: goes into the rollups, and with `keep` stays as it is too."""
+
+    stream: StreamKey
+    at: int
+    value: float  # finite
+    keep: bool = False
+    shard: int = 0  # of the account
+
+
+class Rollup(NamedTuple):
+    """The points of a minute, hour or day."""
+
+    at: int  # start of the period
+    count: int  # type: ignore[reportIncompatibleMethodOverride]  nobody counts in a row
+    total: float
+    least: float
+    greatest: float
+    last: float
+
+    @property
+    def average(self) -> float:
+        return self.total / self.count
+
+
 class AppliedRow(NamedTuple):
     shard: int
     sender: bytes  # 16 bytes
     number: int  # last slab of that sender whose effect is in the tables
+
+
+class StreamRow(NamedTuple):
+    id: int  # given by the database, never again
+    account_id: int
+    dash_id: int
+    device_id: int
+    pin_type: int
+    pin: int
+
+
+class DroppedStreamRow(NamedTuple):
+    id: int
+    dropped_at: int
+
+
+class PassingRow(NamedTuple):
+    """A point on its way into the rollups."""
+
+    shard: int
+    seq: int  # ascends in the order of arrival within a shard: batch and position in it
+    stream_id: int
+    at: int
+    value: float
+
+
+class RawRow(NamedTuple):
+    day: int  # of arrival, since 1970
+    stream_id: int
+    at: int
+    value: float
+
+
+class RollupRow(NamedTuple):
+    stream_id: int
+    period: int  # minutes, hours or days since 1970
+    count: int  # type: ignore[reportIncompatibleMethodOverride]  nobody counts in a row
+    total: float
+    least: float
+    greatest: float
+    last: float
+    last_at: int  # of the point that is `last`; 0: not known
+
+
+class HistoryCommitRow(NamedTuple):
+    shard: int
+    id: bytes  # `Changes.id`
+    batch: int
+
+
+class HistoryRolledRow(NamedTuple):
+    shard: int
+    batch: int
 
 
 class OwnerRow(NamedTuple):
@@ -164,8 +275,11 @@ class Changes:
     """Everything that one commit holds. Row lists are upserts by primary key, `deleted_…` are primary keys.
 
     Deletions run first; deleting a dashboard deletes its widgets, devices, values, properties and events, deleting a
-    device its values, properties and events, deleting a template its datastreams. `deleted_values` with pin -1 means all
-    pins of that device id. Of an account that is there already its password stays (see `set_password`).
+    device its values, properties and events, both their history, deleting a template its datastreams. `deleted_values`
+    with pin -1 means all pins of that device id, `deleted_history` takes beginnings of a StreamKey. Of an account that is
+    there already its password stays (see `set_password`).
+
+    A commit whose outcome is not known is repeated with the same object: by its `id` its points are known then.
     """
 
     accounts: list[AccountRow] = field(default_factory=list[AccountRow])
@@ -180,6 +294,7 @@ class Changes:
     events: list[EventRow] = field(default_factory=list[EventRow])
     applied: list[AppliedRow] = field(default_factory=list[AppliedRow])
     jobs: list[JobRow] = field(default_factory=list[JobRow])
+    points: list[PointRow] = field(default_factory=list[PointRow])
     deleted_dashboards: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     deleted_widgets: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     deleted_devices: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
@@ -192,12 +307,15 @@ class Changes:
     deleted_datastreams: list[tuple[int, str, int, int]] = field(default_factory=list[tuple[int, str, int, int]])
     deleted_applied: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     deleted_jobs: list[str] = field(default_factory=list[str])
+    deleted_history: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
     shards: list[int] = field(default_factory=list[int])  # must still be owned by `owner`, else the commit is refused
     owner: bytes = b""
+    at: int = 0  # when its points and deletions of history are from
+    id: bytes = field(default_factory=partial(secrets.token_bytes, 16))
 
     def __bool__(self) -> bool:
         """There is something to store."""
-        return any(getattr(self, name) for name in self.__slots__ if name not in ("shards", "owner"))
+        return any(getattr(self, name) for name in self.__slots__ if name not in ("shards", "owner", "at", "id"))
 
 
 @dataclass(slots=True)

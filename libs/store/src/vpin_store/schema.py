@@ -18,13 +18,13 @@ from typing import Any, get_type_hints
 
 from vpin_store import rows
 
-BIG = {"account_id", "key", "energy", "number", "at"}  # 64 bits; so are all times (…_at, …_time)
+BIG = {"account_id", "key", "energy", "number", "at", "seq", "batch"}  # 64 bits; so are all times (…_at, …_time)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     name: str
-    kind: str  # "integer", "bigint", "boolean", "text", "bytea" or "json"
+    kind: str  # "integer", "bigint", "double precision", "boolean", "text", "bytea" or "json"
     nullable: bool = False
 
 
@@ -77,7 +77,8 @@ def _column(row: type[Any], name: str, hint: object) -> Column:
             name in BIG or name.endswith(("_at", "_time")) or (row in (rows.AccountRow, rows.EventRow) and name == "id")
         )
         return Column(name, "bigint" if is_big else "integer")
-    return Column(name, {bytes: "bytea", bool: "boolean", str: "text"}[hint])  # type: ignore[index]  # KeyError: no such kind
+    kinds = {bytes: "bytea", bool: "boolean", str: "text", float: "double precision"}
+    return Column(name, kinds[hint])  # type: ignore[index]  # KeyError: no such kind
 
 
 def _table(name: str, row: type[Any], width: int, json: Column | None = None) -> Table:
@@ -106,6 +107,17 @@ ANSWER = _table("answer", rows.AnswerRow, 2)
 APPLIED = _table("applied_slab", rows.AppliedRow, 2)
 OWNER = _table("shard_owner", rows.OwnerRow, 1)
 JOB = _table("notification_job", rows.JobRow, 1)
+FIRMWARE = _table("firmware", rows.FirmwareRow, 1)
+CAMPAIGN = _table("campaign", rows.CampaignRow, 1)
+STREAM = _table("stream", rows.StreamRow, 1)
+DROPPED_STREAM = _table("dropped_stream", rows.DroppedStreamRow, 1)
+PASSING = _table("passing", rows.PassingRow, 0)
+RAW_POINT = _table("raw_point", rows.RawRow, 0)
+MINUTE = _table("minute_rollup", rows.RollupRow, 2)
+HOUR = _table("hour_rollup", rows.RollupRow, 2)
+DAY = _table("day_rollup", rows.RollupRow, 2)
+HISTORY_COMMIT = _table("history_commit", rows.HistoryCommitRow, 1)
+HISTORY_ROLLED = _table("history_rolled", rows.HistoryRolledRow, 1)
 
 TABLES = (
     ACCOUNT,
@@ -122,6 +134,17 @@ TABLES = (
     APPLIED,
     OWNER,
     JOB,
+    FIRMWARE,
+    CAMPAIGN,
+    STREAM,
+    DROPPED_STREAM,
+    PASSING,
+    RAW_POINT,
+    MINUTE,
+    HOUR,
+    DAY,
+    HISTORY_COMMIT,
+    HISTORY_ROLLED,
 )
 
 _ODD = re.compile("[\\\\\0\ud800-\udfff]")

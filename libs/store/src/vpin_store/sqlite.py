@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from vpin_store import sqlite_history
 from vpin_store.errors import Conflict, Fenced, StoreUnavailable
-from vpin_store.rows import Changes
+from vpin_store.history import Step
+from vpin_store.rows import Changes, Rollup, StreamKey
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations
 
@@ -143,6 +145,27 @@ class SqliteDriver:
     async def commit(self, changes: Changes) -> None:
         await self._writer.run(lambda connection: _commit(connection, changes))
 
+    async def fetch_numbers(self, sql: str, kinds: str, *numbers: int) -> list[tuple[Any, ...]]:
+        return await self.fetch(sql, *numbers)  # type: ignore[return-value]  rows of sqlite3 are tuples
+
+    async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
+        await self._writer.run(lambda connection: sqlite_history.add_rollups(connection, step, rows))
+
+    async def roll_up(self, owner: bytes, shards: Sequence[int]) -> int:
+        total = 0
+        while count := await self._writer.run(lambda connection: sqlite_history.roll_up(connection, owner, shards)):
+            total += count
+        return total
+
+    async def tidy_history(self, now: int, raw_days: int) -> None:
+        await self._writer.run(lambda connection: sqlite_history.tidy(connection, now, raw_days))
+
+    async def trim_minutes(self, keep: int, after: int, count: int) -> int:
+        return await self._writer.run(lambda connection: sqlite_history.trim_minutes(connection, keep, after, count))
+
+    def forget_streams(self) -> None:
+        """It remembers none."""
+
 
 def create_file(path: Path) -> None:
     """Tokens and password hashes are in there: for this user's eyes."""
@@ -165,6 +188,7 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
                 connection.executemany(delete(operation.table, operation.width), operation.keys)
             else:
                 connection.executemany(upsert(operation.table), operation.rows)
+        sqlite_history.write(connection, changes)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

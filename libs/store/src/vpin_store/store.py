@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from vpin_store.errors import StoreUnavailable
 from vpin_store.firmware import Firmware
+from vpin_store.history import History, HistoryDriver
 from vpin_store.rows import (
     AccountRow,
     AccountRows,
@@ -22,7 +23,6 @@ from vpin_store.rows import (
     EventRow,
     JobRow,
     TokenRow,
-    WidgetRow,
 )
 from vpin_store.schema import (
     ACCOUNT,
@@ -61,7 +61,7 @@ _WANTED = {TOKEN: "AND kind <> 'download'"}
 """Rows that an account is loaded with: there may be thousands of downloads, and its owner has no use for them."""
 
 
-class Driver(Protocol):
+class Driver(HistoryDriver, Protocol):
     """One database. Lists among the arguments are the parameters of ``Dialect.among``."""
 
     @property
@@ -79,6 +79,9 @@ class Driver(Protocol):
 
     async def commit(self, changes: Changes) -> None: ...
     async def reserve_accounts(self, count: int) -> list[int]: ...
+    def forget_streams(self) -> None:
+        """What is remembered of streams may be out of date: another process may have deleted some."""
+        ...
 
 
 def open_store(url: str, *, connections: int = 4) -> Store:
@@ -96,11 +99,14 @@ def open_store(url: str, *, connections: int = 4) -> Store:
     return Store(PostgresDriver(url, connections))
 
 
-class Store(Firmware):
+class Store(History):
     """Made by :func:`open_store`."""
+
+    _driver: Driver  # type: ignore[reportIncompatibleVariableOverride]  set once
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self.firmware = Firmware(driver, self._watch)
         self._sql = _Texts(driver.dialect)
         self._ready = False
         self._closed = False
@@ -219,11 +225,6 @@ class Store(Firmware):
         found = await self._watch(self._driver.fetch(self._sql.users, escape(app_name)))
         return [record[0] for record in found]
 
-    async def widgets_with(self, text: str, after: tuple[int, int, int], limit: int) -> list[WidgetRow]:
-        """Widgets of all accounts whose JSON has the text, by key (account, dashboard, widget's key), those behind `after`."""
-        found = await self._watch(self._driver.fetch(self._sql.widgets_with, *after, f"%{text}%", limit))
-        return WIDGET.loaded(found)
-
     async def timed_accounts(self) -> list[int]:
         """Ids of the accounts that may do something by the clock."""
         return [record[0] for record in await self._watch(self._driver.fetch(self._sql.timed))]
@@ -287,6 +288,7 @@ class Store(Firmware):
         if was and was[0][0] == owner:
             return True
         await self._watch(self._driver.write(self._sql.claim, shard, owner))
+        self._driver.forget_streams()
         return False
 
     async def applied(self, shard: int) -> dict[bytes, int]:
@@ -337,12 +339,6 @@ class _Texts:
             "WHERE kind = $1 AND account_id = $2 AND dash_id = $3 AND device_id = $4 AND expires_at > $5"
         )
         self.forget_tokens = "DELETE FROM token WHERE kind = $1 AND expires_at > 0 AND expires_at <= $2"
-        self.widgets_with = select(
-            dialect,
-            WIDGET,
-            "WHERE (account_id, dash_id, key) > ($1, $2, $3) AND CAST(body AS text) LIKE $4 "
-            "ORDER BY account_id, dash_id, key LIMIT $5",
-        )
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.timed = "SELECT id FROM account WHERE timed ORDER BY id"
         self.left_behind = (

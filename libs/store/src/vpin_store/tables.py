@@ -13,7 +13,21 @@ import json
 import re
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Dialect, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import declared_attr
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
@@ -53,6 +67,7 @@ _CLUSTERED = {"sqlite_with_rowid": False}
 class Account(_Table, table=True):
     __table_args__ = (
         UniqueConstraint("email", "app_name", name="account_email_app_name"),
+        Index("account_timed", "id", postgresql_where=text("timed"), sqlite_where=text("timed")),
         {"sqlite_autoincrement": True},
     )
 
@@ -70,6 +85,7 @@ class Account(_Table, table=True):
     body: dict[str, Any] = Field(sa_type=JsonBody)
     time_zone: str = Field(default="", sa_type=Text)
     seq: int = Field(default=0, sa_type=BigInteger)
+    timed: bool = Field(default=True, sa_type=Boolean)
 
 
 class Dashboard(_Table, table=True):
@@ -216,3 +232,97 @@ class NotificationJob(_Table, table=True):
     key: str = Field(primary_key=True, sa_type=Text)
     shard: int = Field(sa_type=Integer)
     body: bytes = Field(sa_type=LargeBinary)
+
+
+class Firmware(_Table, table=True):
+    name: str = Field(primary_key=True, sa_type=Text)
+    build: str = Field(sa_type=Text)
+    uploaded_at: int = Field(sa_type=BigInteger)
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class Campaign(_Table, table=True):
+    name: str = Field(primary_key=True, sa_type=Text)
+    account_id: int = Field(sa_type=BigInteger)
+    project: str = Field(sa_type=Text)
+    build: str = Field(sa_type=Text)
+    started_at: int = Field(sa_type=BigInteger)
+    started_by: str = Field(sa_type=Text)
+
+
+class Stream(_Table, table=True):
+    """A pin with history."""
+
+    __table_args__ = (
+        UniqueConstraint("account_id", "dash_id", "device_id", "pin_type", "pin", name="stream_key"),
+        {"sqlite_autoincrement": True},  # an id never comes again
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=Integer)
+    account_id: int = Field(sa_type=BigInteger)
+    dash_id: int = Field(sa_type=Integer)
+    device_id: int = Field(sa_type=Integer)
+    pin_type: int = Field(sa_type=Integer)
+    pin: int = Field(sa_type=Integer)
+
+
+class DroppedStream(_Table, table=True):
+    """A stream that is deleted and whose points are still there."""
+
+    id: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    dropped_at: int = Field(sa_type=BigInteger)
+
+
+class HistoryCommit(_Table, table=True):
+    """The last commit that had points of a shard: its id, and the number of its batch."""
+
+    shard: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    id: bytes = Field(sa_type=LargeBinary)
+    batch: int = Field(sa_type=BigInteger)
+
+
+class HistoryRolled(_Table, table=True):
+    """The last batch of a shard that is in the rollups."""
+
+    shard: int = Field(primary_key=True, sa_type=Integer, sa_column_kwargs={"autoincrement": False})
+    batch: int = Field(sa_type=BigInteger)
+
+
+class _Rollup(_Table):
+    stream_id: int = Field(primary_key=True, sa_type=Integer)
+    period: int = Field(primary_key=True, sa_type=Integer)
+    count: int = Field(sa_type=Integer)
+    total: float = Field(sa_type=Double)
+    least: float = Field(sa_type=Double)
+    greatest: float = Field(sa_type=Double)
+    last: float = Field(sa_type=Double)
+    last_at: int = Field(sa_type=BigInteger)
+
+
+class MinuteRollup(_Rollup, table=True):
+    __table_args__ = _CLUSTERED
+
+
+class HourRollup(_Rollup, table=True):
+    __table_args__ = _CLUSTERED
+
+
+class DayRollup(_Rollup, table=True):
+    __table_args__ = _CLUSTERED
+
+
+def _point_table(name: str, *columns: Column[int]) -> Table:
+    """Points have no key: a table below the ORM."""
+    return Table(
+        name,
+        SQLModel.metadata,
+        *columns,
+        Column("stream_id", Integer, nullable=False),
+        Column("at", BigInteger, nullable=False),
+        Column("value", Double, nullable=False),
+    )
+
+
+passing = _point_table("passing", Column("shard", Integer, nullable=False), Column("seq", BigInteger, nullable=False))
+raw_point = _point_table("raw_point", Column("day", Integer, nullable=False))
+Index("raw_point_stream_id_at", raw_point.c.stream_id, raw_point.c.at)

@@ -12,7 +12,9 @@ depends_on = None
 def upgrade() -> None:
     # Nobody has looked yet: their owners will, and correct it.
     op.add_column("account", sa.Column("timed", sa.Boolean, nullable=False, server_default=sa.true()))
-    op.create_index("account_timed", "account", ["id"], postgresql_where=sa.text("timed"), sqlite_where=sa.text("timed"))
+    op.create_index(
+        "account_timed", "account", ["id"], postgresql_where=sa.text("timed"), sqlite_where=sa.text("timed")
+    )
     op.create_table(
         "firmware",
         sa.Column("name", sa.Text, primary_key=True),
