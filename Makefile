@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose fuzz lock clean
+.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose fuzz soak lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ lock: ## write requirements.txt anew from the pyproject files
 clean: ## remove what the targets above made (never a data folder)
 	rm -rf $(VENV) tests/boards/node_modules .hypothesis .ruff_cache .pytest_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+soak: $(STAMP) ## 500 boards with broken networks for 5 minutes against five processes (MINUTES=5)
+	PYTHONPATH=tests $(BIN)/python -m simulate --minutes $(or $(MINUTES),5)
 
 fuzz: $(STAMP) ## attack a server with generated frames and garbage (COUNT=10000000; a short form is among the tests)
 	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(COUNT),10000000)

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from infra.vpin import COMMAND, EmbeddedRun, clean_environment
 
+from vpin.bench.processes import Watch
 from vpin.simulate.firmware import Firmware
 from vpin.simulate.ledger import Stream
+from vpin.simulate.memory import Memory
 
 TOKEN = "t" * 32
 
@@ -123,3 +125,19 @@ def test_boards_that_lose_their_networks_lose_no_number(tmp_path: Path) -> None:
         assert "networks lost" in run.stdout
     finally:
         server.stop()
+
+
+def test_memory_may_grow_until_it_is_warm_and_not_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch({"state": 1, "api": 2})
+    sizes = iter([(100, 50), (200, 60), (215, 70), (219, 61)])
+    monkeypatch.setattr(
+        watch, "resident_bytes", lambda: dict(zip(watch.pids, (s << 20 for s in next(sizes)), strict=True))
+    )
+    memory = Memory(watch)
+    for at in (0.0, 1.0, 60.0, 100.0, 130.0):  # the second is too early for another sample
+        memory.look(at)
+    assert memory.figures()["memory of state"] == "100 at first, 200 warm, 219 at the end, 219 at most (MiB)"
+    assert memory.faults() == []
+    monkeypatch.setattr(watch, "resident_bytes", lambda: {"state": 221 << 20, "api": 60 << 20})
+    memory.look(140.0)
+    assert memory.faults() == ["state grew from 200 to 221 MiB"]

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vpin.bench.client import BenchError, Target
+from vpin.bench.processes import Watch
 from vpin.simulate.run import LOSS_SECONDS, Outcome
 from vpin.simulate.run import simulate as run
 
@@ -25,6 +26,9 @@ def simulate(
         float, typer.Option(min=0, help="Seconds between network losses of a fifth of the boards; 0: none.")
     ] = LOSS_SECONDS,
     seed: Annotated[int, typer.Option(help="The same seed gives the same run.")] = 1,
+    pid: Annotated[
+        list[str] | None, typer.Option(help="A process of the server whose memory is watched, as name=pid; repeatable.")
+    ] = None,
 ) -> None:
     """Boards as their firmware speaks: sensors that drift, buttons that answer, networks that break.
 
@@ -34,7 +38,7 @@ def simulate(
     target = Target(_address(http), _address(tls), _address(http))
     console = Console()
     try:
-        outcome = uvloop.run(run(target, boards, minutes * 60, seed, loss_every))
+        outcome = uvloop.run(run(target, boards, minutes * 60, seed, loss_every, Watch.parse(pid or [])))
     except BenchError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

@@ -11,7 +11,9 @@ from vpin_protocol import AppDecoder, Command, Frame, app_frame, join
 
 from vpin.bench.accounts import DASH, Account, make_accounts
 from vpin.bench.client import BenchError, Link, Target, close
+from vpin.bench.processes import Watch
 from vpin.simulate.board import ANSWER, BUTTON, COUNTER, Board, Totals
+from vpin.simulate.memory import Memory
 
 BOARDS_EACH = 10
 """Boards of one account."""
@@ -98,9 +100,15 @@ class Home:
             self.presses_answered.append(time.perf_counter() - at)
 
 
-async def simulate(target: Target, boards: int, seconds: float, seed: int, losses: float = LOSS_SECONDS) -> Outcome:
-    """Run `boards` boards for so long; every `losses` seconds a fifth of them loses its network (0: never)."""
+async def simulate(
+    target: Target, boards: int, seconds: float, seed: int, losses: float = LOSS_SECONDS, watch: Watch | None = None
+) -> Outcome:
+    """Run `boards` boards for so long; every `losses` seconds a fifth of them loses its network (0: never).
+
+    `watch`: the server's processes, whose memory has to stay what it is.
+    """
     totals, dice = Totals(), random.Random(seed)  # noqa: S311  no secrets
+    memory = Memory(watch or Watch({}))
     homes = await _move_in(target, boards, totals, dice)
     everyone = [board for home in homes for board in home.boards.values()]
     await _join_all(everyone)
@@ -109,6 +117,7 @@ async def simulate(target: Target, boards: int, seconds: float, seed: int, losse
     step, next_loss = began, began + losses
     while (now := asyncio.get_running_loop().time()) < began + seconds:
         await _second(homes, everyone)
+        memory.look(now - began)
         if losses and now >= next_loss:
             next_loss += losses
             for board in dice.sample(everyone, max(1, len(everyone) // LOST_SHARE)):
@@ -123,6 +132,8 @@ async def simulate(target: Target, boards: int, seconds: float, seed: int, losse
     await _join_all([board for board in everyone if not board.online])
     await _settle(homes, everyone)
     outcome = _account(homes, everyone, totals, asyncio.get_running_loop().time() - began)
+    outcome.figures |= memory.figures()
+    outcome.faults += memory.faults()
     for board in everyone:
         board.leave()
     await asyncio.gather(*(home.leave() for home in homes))
