@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 from vpin_protocol import Command
-from vpin_state.series import merge
 from vpin_state.pins import parse_number
+from vpin_state.series import merge
 
 OK, ILLEGAL, NO_DATA = 200, 2, 17
 
@@ -99,12 +99,6 @@ def test_functions_join_what_comes_at_one_moment(function, value):
 
 def test_the_median_of_two_lies_between():
     assert merge([[(7, 1.0)], [(7, 4.0)]], "MED") == [(7, 2.5)]
-
-
-@pytest.mark.parametrize("period", ["FIFTEEN_MINUTES", "DAY", "N_MONTH", "ONE_YEAR"])
-def test_there_is_no_history(drawn, period):
-    write(drawn, "1")
-    assert points(drawn, 1, 5, period) == NO_DATA
 
 
 @pytest.mark.parametrize(

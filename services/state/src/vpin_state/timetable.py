@@ -50,7 +50,3 @@ class Timetable:
             self._times[account_id] = now + RETRY_MS
         self._first = min(self._times.values(), default=_NEVER)
         return found
-
-    def forget(self, account_id: int) -> None:
-        self._times.pop(account_id, None)
-        self._named.pop(account_id, None)
