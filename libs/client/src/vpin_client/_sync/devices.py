@@ -126,7 +126,7 @@ class Values:
 
 
 class History:
-    """``client.history``: the numbers that a pin had."""
+    """``client.history``: the numbers that a pin had, per minute, hour or day, or as they came (``raw``)."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -142,15 +142,8 @@ class History:
         aggregate: Aggregate | None = None,
         limit: int | None = None,
     ) -> PinHistory:
-        """Its points, oldest first."""
-        query = {
-            "pin": pin,
-            "from": _time(start),
-            "to": _time(end),
-            "step": step,
-            "aggregate": aggregate,
-            "limit": limit,
-        }
+        """Its newest points, oldest first: (ms since 1970, number). A period is aggregated, ``avg`` if nothing is said."""
+        query = _history(pin, start, end, step, aggregate, limit)
         return self._connection.get(f"/devices/{device_id}/history", PinHistory, query)
 
     def csv(
@@ -162,15 +155,17 @@ class History:
         end: datetime | None = None,
         step: Step | None = None,
         aggregate: Aggregate | None = None,
+        limit: int | None = None,
     ) -> Iterator[str]:
         """The same as lines of CSV with a header, read as they come."""
-        query = {"pin": pin, "from": _time(start), "to": _time(end), "step": step, "aggregate": aggregate}
+        query = _history(pin, start, end, step, aggregate, limit)
         path, headers = f"/devices/{device_id}/history", {"accept": "text/csv"}
         with self._connection.open(path, query=query, headers=headers, silence=60) as response:
             for line in response.iter_lines():
                 yield line
 
-    def delete(self, device_id: int, pin: str) -> None:
+    def delete(self, device_id: int, pin: str | None = None) -> None:
+        """That of a pin, or of the whole device; present values stay."""
         self._connection.delete(f"/devices/{device_id}/history", {"pin": pin})
 
 
@@ -199,6 +194,18 @@ class Events:
 
 def _pin(device_id: int, pin: str) -> str:
     return f"/devices/{device_id}/values/{quote(pin, safe='')}"
+
+
+def _history(
+    pin: str,
+    start: datetime | None,
+    end: datetime | None,
+    step: Step | None,
+    aggregate: Aggregate | None,
+    limit: int | None,
+) -> dict[str, str | int | None]:
+    period = {"pin": pin, "from": _time(start), "to": _time(end)}
+    return {**period, "step": step, "aggregate": aggregate, "limit": limit}
 
 
 def _time(moment: datetime | None) -> str | None:
