@@ -1,10 +1,13 @@
-"""One embedded run for all tests of the management API; accounts are each test's own."""
+"""One run for all tests of the management API; accounts are each test's own. VPIN_V1_RUN=suite: the services, else embedded."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from infra.suite import Suite
 from infra.vpin import EmbeddedRun, clean_environment
 
 from conformance_v1.clients import Api, Board
@@ -13,10 +16,29 @@ from conformance_v1.clients import Api, Board
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
     environment = clean_environment(VPIN_REGISTRATIONS_PER_HOUR="100000")
-    run = EmbeddedRun(tmp_path_factory.mktemp("v1"), environment)
+    folder = tmp_path_factory.mktemp("v1")
+    run = Services(folder, environment) if os.environ.get("VPIN_V1_RUN") == "suite" else EmbeddedRun(folder, environment)
     run.start()
-    yield run
+    yield run  # type: ignore[misc]  # the services have what the tests use of an embedded run
     run.stop()
+
+
+class Services(Suite):
+    """The services as processes, two of them the API; after :meth:`kill` only they are started again."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        super().__init__(folder, environment, apis=2)
+        self._killed = False
+
+    def kill(self) -> None:
+        super().kill()
+        self._killed = True
+
+    def start(self, tell: Callable[[str], None] = lambda _: None) -> None:
+        if self._killed:
+            self.start_services()
+        else:
+            super().start(tell)
 
 
 @pytest.fixture

@@ -41,9 +41,10 @@ def test_a_new_password_ends_the_sessions_of_apps(api: Api, app: SameApp, server
     assert app.closed()
     with SameApp(server.tls, api, "new password") as again:
         assert devices_of(again)
-    with SameApp(server.tls, api, "new password") as stale, pytest.raises(AssertionError):
+    with SameApp(server.tls, api, "new password") as stale:
         stale.set_password(PASSWORD)
-        stale.connect()
+        with pytest.raises(AssertionError):
+            stale.connect()
 
 
 def test_a_device_of_a_project_is_shown_by_the_app(api: Api, app: SameApp) -> None:
