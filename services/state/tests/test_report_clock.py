@@ -13,6 +13,7 @@ from state_shell import Gateway, World
 from test_questions import OK, OWNER, Apps
 from vpin_messages.slab import Side
 from vpin_protocol import Command
+from vpin_state.model import Account
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +32,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await world.stop()
 
 
+def in_memory(world: World, account: int) -> Account:
+    found = world.owner.accounts[account]
+    assert found is not None
+    return found
+
+
 def reports(world: World, account: int) -> list[dict[str, Any]]:
     """Of an account that is in memory."""
     found = world.owner.accounts.get(account)
@@ -46,7 +53,7 @@ async def test_a_report_whose_time_has_passed_runs_when_its_owner_is_back(world:
     assert await apps.ask(OWNER, Command.CREATE_WIDGET, 1, WIDGET) == OK
     due = json.loads(await apps.ask(OWNER, Command.CREATE_REPORT, 1, REPORT))["nextReportAt"]
     account = gateway.grants[OWNER][0].account
-    widget = world.owner.accounts[account].dashboards[1].widgets[0]
+    widget = in_memory(world, account).dashboards[1].widgets[0]
     widget.json = {**widget.json, "reports": [{**widget.json["reports"][0], "nextReportAt": due - 3 * DAY_MS}]}
     widget.changed()
     assert await apps.ask(OWNER, Command.ADD_ENERGY, 1, "a-b-c") == OK  # answered after the commit that holds it
@@ -54,8 +61,8 @@ async def test_a_report_whose_time_has_passed_runs_when_its_owner_is_back(world:
     await world.start_state()
     ran = await _patiently(gateway, lambda: [r for r in reports(world, account) if r["lastReportAt"]])
     assert (ran[0]["lastRunResult"], ran[0]["nextReportAt"]) == ("NO_DATA", due)
-    world.owner.memory.evict(world.owner.accounts[account].shard)
-    assert world.owner.accounts[account].idle_since == 0  # it stays: it has something to do
+    world.owner.memory.evict(in_memory(world, account).shard)
+    assert in_memory(world, account).idle_since == 0  # it stays: it has something to do
 
 
 async def _patiently(gateway: Gateway, condition: Any) -> Any:
