@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -194,3 +195,22 @@ async def test_boards_that_nobody_announces_to_a_new_owner_are_offline(world: Wo
     await other.wait(lambda: any(m[:2] == (Command.DEVICE_OFFLINE, 0) for m in other.messages(3)))
     gateway.send(BOARD, write(7, "alive"))  # it was only silent
     await other.wait(lambda: any(m[:2] == (Command.HARDWARE, 7) for m in other.messages(3)))
+
+
+async def test_answers_of_a_shard_outlive_the_loss_of_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway = await home(world)
+    commit, begun, going_on = world.store.commit, asyncio.Event(), asyncio.Event()
+
+    async def commit_later(changes: Changes) -> None:
+        if changes.dashboards:
+            begun.set()
+            await going_on.wait()
+        await commit(changes)
+
+    monkeypatch.setattr(world.store, "commit", commit_later)
+    gateway.send(APP, app_frame(Command.UPDATE_SETTINGS, 20, b'1\0{"name":"new"}'))
+    number = shard_of(gateway.grants[APP][0].account, SHARDS)
+    await begun.wait()
+    world.owner.forget_shard(1 - number)
+    going_on.set()
+    await gateway.wait(lambda: (20, 200) in gateway.responses(APP))

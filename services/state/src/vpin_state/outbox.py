@@ -7,6 +7,7 @@ meanwhile waits behind it, so its frames keep their order.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vpin_messages.slab import DOWN, Down, down_entry
@@ -106,12 +107,14 @@ class Outbox:
                 instance.outlet.add(entry)
         self.deliver()
 
-    def forget(self) -> None:
-        """Drop everything that waits (the shard's new owner answers)."""
+    def forget(self, instances: Iterable[Instance]) -> None:
+        """Drop everything that waits for these instances of a shard: its new owner answers. Other shards' goes on waiting."""
+        gone = set(instances)
         for session in self._holding:
-            session.held = None
-        self._holding.clear()
-        self._replies.clear()
+            if session.instance in gone:
+                session.held = None
+        self._holding = [session for session in self._holding if session.instance not in gone]
+        self._replies = [reply for reply in self._replies if reply[1] not in gone]
 
     def _hold(self, session: Session, item: bytes, *, is_entry: bool = False) -> None:
         self.waited = True

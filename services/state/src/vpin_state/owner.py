@@ -281,7 +281,7 @@ class Owner:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""
         self.watches.forget_shard(shard)
         self.memory.forget(shard)
-        self.outbox.forget()
+        self.outbox.forget(self.shards[shard].instances.values())
 
     def forget_instance(self, shard: int, sender: bytes) -> None:
         """An instance is long dead: its number need not be kept."""
