@@ -64,7 +64,7 @@ async def cost(world: World, gateway: Gateway, command: int, body: str) -> tuple
         await change(gateway, command, body)
     finally:
         world.store.commit = commit  # type: ignore[method-assign]
-    lists = [f.name for f in fields(Changes) if f.name not in ("applied", "shards", "owner")]
+    lists = [f.name for f in fields(Changes) if f.name not in ("applied", "shards", "owner", "at", "id")]
     rows = {name: count for name in lists if (count := sum(len(getattr(c, name)) for c in commits))}
     statements = sum(len(list(operations(changes))) for changes in commits)
     size = sum(len(row.body) for changes in commits for row in [*changes.widgets, *changes.dashboards])

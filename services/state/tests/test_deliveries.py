@@ -23,9 +23,16 @@ from vpin_state.entries import cut
 from vpin_state.owner import Owner
 from vpin_state.session import SLAB
 from vpin_store import Store
-from vpin_store.rows import AccountRows
+from vpin_store.rows import AccountRows, CampaignRow
 
 registry.load()
+
+
+class NoCampaigns:
+    """Nothing is offered to boards."""
+
+    async def campaigns(self) -> list[CampaignRow]:
+        return []
 
 
 class NoAccounts:
@@ -33,6 +40,7 @@ class NoAccounts:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.firmware = NoCampaigns()
 
     async def load_accounts(self, ids: list[int]) -> dict[int, AccountRows]:
         self.asked += len(ids)
