@@ -151,6 +151,8 @@ class Memory:
     def _look_again(self) -> None:
         """At accounts that are new here or whose shape has changed."""
         for account in self._reshaped:
+            if self.accounts.get(account.id) is not account:
+                continue
             reader = Reader.of(account, self._readers.pop(account.id, None))
             if reader is not None:
                 self._readers[account.id] = reader
