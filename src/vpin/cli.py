@@ -47,6 +47,10 @@ def main() -> None:
         from vpin.simulate.cli import simulate
 
         app.command(epilog=examples("vpin simulate --boards 500 --minutes 5"))(simulate)
+    if sys.argv[1:2] in ([], ["backup"], ["restore"], ["export"], ["-h"], ["--help"]):
+        from vpin.keeping.cli import register
+
+        register(app)
     app()
 
 

@@ -11,6 +11,7 @@ from vpin_store.passwords import (
     app_hash,
     hash_password,
     hash_password_quickly,
+    is_hash,
     is_quick,
     strengthen,
     verify_password,
@@ -128,3 +129,14 @@ def test_the_cache_holds_no_credential() -> None:
     cache = VerifiedCache(Clock())
     cache.remember("stored", "credential")
     assert "credential" not in repr(vars(cache))
+
+
+def test_a_hash_is_told_from_what_apps_send() -> None:
+    assert is_hash(hash_password("x"))
+    assert is_hash(hash_password_quickly("x"))
+    stored = hash_password("x")
+    assert not is_hash(app_hash("a@example.com", "x"))
+    assert not is_hash(stored.replace("m=19456", "m=999999"))  # to verify it would take all memory
+    assert not is_hash(stored.replace("t=3", "t=99"))
+    assert not is_hash(stored[:-5])
+    assert not is_hash("")

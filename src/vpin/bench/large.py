@@ -35,7 +35,12 @@ KINDS: tuple[dict[str, object], ...] = (
     {"type": "STYLED_BUTTON", **ONE_PIN, "edge": "ROUNDED", "onButtonState": {"text": "on"}},
     {"type": "STEP", **ONE_PIN, "step": 1.0, "isArrowsOn": True},
     {"type": "LEVEL_DISPLAY", **ONE_PIN, "frequency": 1000, "isAxisFlipOn": False},
-    {"type": "RGB", "deviceId": 0, "splitMode": True, "pins": [{"pin": n, "pinType": "VIRTUAL"} for n in (101, 102, 103)]},
+    {
+        "type": "RGB",
+        "deviceId": 0,
+        "splitMode": True,
+        "pins": [{"pin": n, "pinType": "VIRTUAL"} for n in (101, 102, 103)],
+    },
 )
 """One after the other on each dashboard; pins and devices are filled in."""
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vpin_state.collect import collect
 from vpin_store import Conflict
-from vpin_store.passwords import hash_password, hash_password_quickly
+from vpin_store.passwords import hash_password, hash_password_quickly, is_hash
 from vpin_store.rows import Changes
 
 from vpin.importing.averages import Averages
@@ -126,7 +126,7 @@ class Import:
                 continue
             items.append(item)
             if self._write and profile.app_hash:
-                item.password = loop.run_in_executor(threads, self._hash, profile.app_hash)
+                item.password = loop.run_in_executor(threads, self._password, profile.app_hash)
             await asyncio.sleep(0)  # the batch before this one is being stored
         fresh = [item for item in items if item.account.id == 0]
         if self._write and self._store and fresh:
@@ -153,6 +153,10 @@ class Import:
     def _leave(self, name: str, file: ProfileFile, reason: str) -> None:
         self._averages.expect(*file.named)
         self.report.outcomes.append(Outcome(name, Result.LEFT_OUT, file.path.name, reason))
+
+    def _password(self, text: str) -> str:
+        """The hash that is kept; what `vpin export` has written is that already."""
+        return text if is_hash(text) else self._hash(text)
 
     async def _look_up(self, profiles: list[Profile]) -> Known:
         if self._store is None or not profiles:

@@ -1,0 +1,47 @@
+"""Backups as files: whole or not there at all, for this user's eyes only, the old ones removed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+_NAME = re.compile(r"vpin-\d{4}-\d{2}-\d{2}T\d{6}Z\.backup")
+
+
+def dated(folder: Path, now: datetime) -> Path:
+    """The file in the folder of a backup that is made `now` (UTC)."""
+    return folder / f"vpin-{now:%Y-%m-%dT%H%M%SZ}.backup"
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[BinaryIO]:
+    """A file to write; it has the name when it is complete and on the disk, and leaves nothing if not. OSError."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600)
+        with partial.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_old(folder: Path, keep: int) -> list[Path]:
+    """Remove all dated backups of the folder but the newest `keep`; those that are gone now."""
+    old = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))[:-keep]
+    for path in old:
+        path.unlink()
+    return old
