@@ -4,12 +4,11 @@ from vpin_sessions.gateway import Gateway, idle_limits
 from vpin_sessions.kind import APP, HARDWARE, WEB, Kind
 from vpin_sessions.listener import Adopt, Listener
 from vpin_sessions.metrics import Tally, new_tally
+from vpin_sessions.service import APPS, BOARDS, GatewayService, Role
 from vpin_sessions.session import Session, adopt
 from vpin_sessions.sniff import (
-    MAX_HEAD,
     Refused,
     Wire,
-    head_end,
     is_app_socket,
     is_board_socket,
     may_be_websocket,
@@ -23,14 +22,17 @@ from vpin_sessions.wheel import Wheel
 
 __all__ = [
     "APP",
+    "APPS",
+    "BOARDS",
     "HARDWARE",
-    "MAX_HEAD",
     "WEB",
     "Adopt",
     "Gateway",
+    "GatewayService",
     "Kind",
     "Listener",
     "Refused",
+    "Role",
     "Session",
     "Tally",
     "WebSocketSession",
@@ -38,7 +40,6 @@ __all__ = [
     "Wire",
     "adopt",
     "adopt_websocket",
-    "head_end",
     "idle_limits",
     "is_app_socket",
     "is_board_socket",
