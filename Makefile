@@ -69,5 +69,5 @@ clean: ## remove what the targets above made (never a data folder)
 soak: $(STAMP) ## 500 boards with broken networks for 5 minutes against five processes (MINUTES=5)
 	PYTHONPATH=tests $(BIN)/python -m simulate --minutes $(or $(MINUTES),5)
 
-fuzz: $(STAMP) ## attack a server with generated frames and garbage (COUNT=10000000; a short form is among the tests)
-	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(COUNT),10000000)
+fuzz: $(STAMP) ## attack a server with generated frames and garbage (COUNT=10000000 RUN=embedded; a short form is among the tests)
+	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(COUNT),10000000) --run $(or $(RUN),embedded)

@@ -24,8 +24,11 @@ ANSWER_SECONDS = 20.0
 GARBAGE_SECONDS = 0.05
 """What a broken stream gets before its connection is dropped."""
 FENCE_ID = 4711
+WITNESSES = 4
+"""Accounts that feel it; they are spread over the shards like any."""
+IDLE_SECONDS = 3.0
 PACE = 0.01
-"""Seconds between two pings of the witness."""
+"""Seconds between two pings of witnesses."""
 WIDGETS = (
     *("EMAIL", "NOTIFICATION", "SMS", "TWITTER", "RTC", "TERMINAL", "LCD", "TABLE", "MAP", "TIME_INPUT", "PLAYER"),
     *("RGB", "TWO_AXIS_JOYSTICK", "MENU", "IMAGE", "SLIDER", "STYLED_BUTTON", "GAUGE", "VIDEO", "STEP"),
@@ -39,10 +42,19 @@ class Report:
     frames: int = 0
     connections: int = 0
     faults: list[str] = field(default_factory=list[str])
-    waits: list[float] = field(default_factory=list[float])  # of the witness, seconds
+    waits: list[float] = field(default_factory=list[float])  # of the witnesses, seconds
+    seconds: float = 0.0
 
     def wait_at(self, share: float) -> float:
         return sorted(self.waits)[int(share * (len(self.waits) - 1))]
+
+    def __iadd__(self, other: Report) -> Report:
+        self.frames += other.frames
+        self.connections += other.connections
+        self.faults += other.faults
+        self.waits += other.waits
+        self.seconds += other.seconds
+        return self
 
 
 class Socket(asyncio.Protocol):
@@ -90,30 +102,42 @@ async def prepare(target: Target) -> Account:
     return account
 
 
-async def attack(target: Target, account: Account, count: int, seed: int, *, hostile: bool = True) -> Report:
-    """Send `count` frames over some connections; `hostile` False: only such that boards send, to compare with."""
+async def attack(target: Target, account: Account, count: int, seed: int, rate: int, *, hostile: bool = True) -> Report:
+    """Send `count` frames over some connections, `rate` a second (0: as fast as they are answered); 0 frames: look on.
+
+    `hostile` False: only plain writes, in the same batches, to compare with.
+    """
     report = Report()
     stop = asyncio.Event()
-    (pair,) = await make_pairs(target, 1)
-    witness = asyncio.create_task(_watch(pair, report, stop))
+    pairs = await make_pairs(target, WITNESSES)
+    witness = asyncio.create_task(_watch(pairs, report, stop))
     makers = [Generator(seed + n, token) for n, token in enumerate(account.tokens)]
+    each = rate / len(makers)
+    began = time.monotonic()
     try:
+        if not count:
+            await asyncio.sleep(IDLE_SECONDS)
         await asyncio.gather(
             *(
-                _assault(target, token, maker, count // len(makers), report, hostile=hostile)
+                _assault(target, token, maker, count // len(makers), each, report, hostile=hostile)
                 for token, maker in zip(account.tokens, makers, strict=True)
             )
         )
     finally:
+        report.seconds = time.monotonic() - began
         stop.set()
         await witness
     return report
 
 
-async def _assault(target: Target, token: str, maker: Generator, count: int, report: Report, *, hostile: bool) -> None:
+async def _assault(
+    target: Target, token: str, maker: Generator, count: int, rate: float, report: Report, *, hostile: bool
+) -> None:
     loop, sent, socket = asyncio.get_running_loop(), 0, None
-    batch = 0
+    batch, began = 0, time.monotonic()
     while sent < count:
+        if rate:
+            await asyncio.sleep(began + sent / rate - time.monotonic())
         batch += 1
         broken = hostile and batch % GARBAGE == 0
         if socket is None or socket.closed.is_set():
@@ -130,7 +154,7 @@ async def _assault(target: Target, token: str, maker: Generator, count: int, rep
             await socket.drop()
             socket = None
             continue
-        make = maker.frame if hostile else maker.honest
+        make = maker.frame if hostile else maker.write
         socket.transport.write(b"".join(make() for _ in range(size)))
         try:
             if not await socket.fence():
@@ -150,14 +174,14 @@ async def _wait_closed(socket: Socket) -> None:
         pass
 
 
-async def _watch(pair: Pair, report: Report, stop: asyncio.Event) -> None:
-    """Pings of a board and an app of another account, as long as the attack lasts."""
-    links = (pair.device, pair.app)
+async def _watch(pairs: list[Pair], report: Report, stop: asyncio.Event) -> None:
+    """Pings of boards and apps of other accounts, as long as the attack lasts."""
+    links = [link for pair in pairs for link in (pair.device, pair.app)]
     turn = 0
     while not stop.is_set():
         turn += 1
         began = time.perf_counter()
-        await links[turn % 2].ok(Command.PING)
+        await links[turn % len(links)].ok(Command.PING)
         report.waits.append(time.perf_counter() - began)
         await asyncio.sleep(PACE)
     await close(links)

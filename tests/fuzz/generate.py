@@ -30,16 +30,6 @@ NUMBERS = (
     *(b"0", b"1", b"5", b"10", b"255", b"256", b"-1", b"+5", b"05", b"1e3", b"1.5", b"2147483648", b"9" * 30, b"NaN"),
     *(b"0x10", b" 1", b"1 ", "٣".encode(), b"100000", b"200000"),
 )
-HONEST = (
-    *((Command.HARDWARE, b"vw\0%d\x0023.400" % pin) for pin in range(6)),
-    (Command.HARDWARE, b"vw\x0015\0a line for the terminal"),
-    (Command.HARDWARE_SYNC, b"vr\x001\x002\x003"),
-    (Command.SET_PROPERTY, b"12\0label\0Level"),
-    (Command.INTERNAL, b"ver\x000.6.1\0h-beat\x0010\0buff-in\x00256\0dev\0ESP8266"),
-    (Command.INTERNAL, b"utc\0iso"),
-    (Command.PUSH, b"Door is open"),
-    (Command.PING, b""),
-)
 LONG = 2000
 """One field in so many is long."""
 LONGEST = 60_000
@@ -79,10 +69,10 @@ class Generator:
             command = Command.HARDWARE
         return hardware_frame(command, dice.randrange(65_536), self.body())
 
-    def honest(self) -> bytes:
-        """A frame as boards send it, of every kind: with such the server is busy while others' waits are compared."""
-        command, body = self._dice.choice(HONEST)
-        return hardware_frame(command, self._dice.randrange(1, 65_536), body)
+    def write(self) -> bytes:
+        """A write of a plain pin, what boards send all day: with such the server is busy while others' waits are compared."""
+        body = b"vw\0%d\x00%d.%03d" % (self._dice.randrange(6), self._dice.randrange(100), self._dice.randrange(1000))
+        return hardware_frame(Command.HARDWARE, self._dice.randrange(1, 65_536), body)
 
     def garbage(self, frames: int) -> bytes:
         """So many frames, then broken: bits turned over, parts cut out, doubled, replaced; or no frames at all."""
