@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from vpin_api.iot_exports import CHOICES, PERIODS, STEPS
+
 _TOKEN_IN_PATH = {"$ref": "#/components/parameters/Token"}
 _PIN_IN_PATH = {"$ref": "#/components/parameters/Pin"}
 _BUSY = {"503": {"$ref": "#/components/responses/Busy"}}
 _IOT_BUSY = {"503": {"$ref": "#/components/responses/IotError"}}
 _IOT_ERROR = {"400": {"$ref": "#/components/responses/IotError"}}
-
 
 
 def _query(name: str, description: str, *, required: bool = False, example: str = "") -> dict[str, Any]:
@@ -19,6 +20,11 @@ def _query(name: str, description: str, *, required: bool = False, example: str 
     if example:
         found["example"] = example
     return found
+
+
+def _choice(name: str, description: str, *values: str, default: str) -> dict[str, Any]:
+    schema = {"type": "string", "enum": list(values), "default": default}
+    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 _TOKEN = _query("token", "The device's token.", required=True, example="0123456789abcdef0123456789abcdef")
@@ -35,7 +41,7 @@ _PIN = _query("pin", "One pin, in place of a parameter of its name.", example="V
 _STREAM = _query("dataStreamId", "A datastream of the template, in place of its pin.", example="1")
 _NO_BODY: dict[str, Any] = {"200": {"description": "Done. No body."}}
 _OK_TEXT: dict[str, Any] = {
-    "200": {"description": "`OK`", "content": {"text/plain": {"schema": {"const": "OK"}}}},
+    "200": {"description": "`OK`", "content": {"text/plain": {"schema": {"const": "OK"}, "example": "OK"}}},
 }
 
 
@@ -67,6 +73,7 @@ def _iot(
 _CONNECTED = _json("true or false", {"type": "boolean"}, True)
 _META = [_query("metaFieldId", "Number of the field.", example="1"), _query("metaFieldName", "Or its name.")]
 _OBJECT = {"type": "object", "additionalProperties": True}
+_LINK = {"type": "object", "required": ["link"], "properties": {"link": {"type": "string"}}}
 
 IOT_PATHS: dict[str, Any] = {
     "/external/api/get": {
@@ -175,9 +182,30 @@ IOT_PATHS: dict[str, Any] = {
             "exports",
             "iotExport",
             "Export history",
-            [_PIN, *(_query(name, "See the Blynk IoT docs.") for name in ("period", "granularityType", "sourceType"))],
-            {"500": {"$ref": "#/components/responses/IotError"}},
-            "History is not kept yet: the answer is always `No data`.",
+            [
+                _choice("period", "How far back, from now.", *PERIODS, default="MONTH"),
+                _choice(
+                    "granularityType",
+                    "`RAW_DATA`: points as they came, where they are kept, else minutes. Not with `THREE_MONTHS`.",
+                    *STEPS,
+                    default="RAW_DATA",
+                ),
+                _choice("sourceType", "What is told of a minute, hour or day.", *CHOICES["sourceType"], default="AVG"),
+                _query("tzName", "Zone of the times.", example="Europe/Berlin"),
+                _choice("format", "Of the times: `TS` is ms since 1970.", *CHOICES["format"], default="TS"),
+                _choice("sendEvents", "With the device's events.", *CHOICES["sendEvents"], default="false"),
+                _PIN,
+                _STREAM,
+            ],
+            {
+                **_json(
+                    "Where the file is.", _LINK, {"link": "https://example.org/device_data_0_2026-11-22T08-30-00_x.zip"}
+                ),
+                "429": {"$ref": "#/components/responses/IotError"},
+                "500": {"$ref": "#/components/responses/IotError"},
+            },
+            "A zip with a CSV (`value,time`) for each datastream that has data. Whoever has the link may read it, for some "
+            "weeks; it is made when it is read. Ten a device and day.",
         )
     },
     "/external/api/provision": {
@@ -195,7 +223,17 @@ IOT_PATHS: dict[str, Any] = {
             "iotUpload",
             "Upload a file",
             [],
-            {"200": {"description": "Its address.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+            {
+                "200": {
+                    "description": "Its address.",
+                    "content": {
+                        "text/plain": {
+                            "schema": {"type": "string"},
+                            "example": "https://vpin.example.org/device_uploads/2097152/x7Fq0pLs.jpg",
+                        }
+                    },
+                }
+            },
             "Up to 5 MB, ten files a device: the oldest goes. Whoever knows the address may read it.",
             requestBody={
                 "required": True,
@@ -270,7 +308,25 @@ PROJECT_PATHS: dict[str, Any] = {
     },
     "/{token}/data/{pin}": {
         "parameters": [_TOKEN_IN_PATH, _PIN_IN_PATH],
-        "get": _project("history", "getHistory", "History of a pin as a file", {}, "No data.", "Wrong pin format."),
+        "get": _project(
+            "history",
+            "getHistory",
+            "History of a pin as a file",
+            {
+                "301": {
+                    "description": "To a gzipped CSV, `value,ms,device` a line: averages of finished minutes, the newest "
+                    "43,200. Whoever has its name may read it, for some weeks.",
+                    "headers": {
+                        "Location": {
+                            "schema": {"type": "string"},
+                            "example": "/a@example.com_1_0_v8_1795304400734_7-2mYHrbXq0p6yYtW1vOQk1g.csv.gz",
+                        }
+                    },
+                }
+            },
+            "No data.",
+            "Wrong pin format.",
+        ),
     },
     "/{token}/project": {
         "parameters": [_TOKEN_IN_PATH],
@@ -345,9 +401,7 @@ IOT_FAILURE: dict[str, Any] = {
     "type": "object",
     "description": "An error of `/external/api`.",
     "required": ["error"],
-    "properties": {
-        "error": {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}
-    },
+    "properties": {"error": {"type": "object", "required": ["message"], "properties": {"message": {"type": "string"}}}},
 }
 IOT_ERROR: dict[str, Any] = {
     "description": "Refused.",
