@@ -171,6 +171,15 @@ def test_what_is_unknown_in_an_answer_is_ignored_and_what_is_wrong_is_not() -> N
         Server(ok({"id": "no number"})).client().devices.get(7)
 
 
+@pytest.mark.parametrize("value", ["21", 21, 21.5, "", None, ["21", 21, 2.5]])
+def test_a_text_stays_a_text_and_a_number_a_number(value: object) -> None:
+    found = Server(ok({"pin": "V1", "name": "V1", "value": value, "seq": 3})).client().values.get(7, "V1").value
+    assert (found, type(found)) == (value, type(value))
+    if isinstance(value, list):
+        assert isinstance(found, list)
+        assert [type(part) for part in found] == [str, int, float]
+
+
 def test_a_list_is_read_page_by_page_as_it_is_needed() -> None:
     pages = [ok({"items": [{**DEVICE, "id": i}], "nextCursor": f"c{i}" if i < 3 else None}) for i in (1, 2, 3)]
     server = Server(*pages)

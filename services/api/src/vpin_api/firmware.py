@@ -84,12 +84,17 @@ Administrator = Annotated[str, Depends(get_administrator)]
 Token = Annotated[str, Query(description="of the device", max_length=100)]
 
 
-async def start(context: Ctx, admin: Administrator, token: Token = "", fileName: str = "firmware_ota.bin") -> Response:  # noqa: N803  # fmt: skip
+async def start(
+    context: Ctx,
+    admin: Administrator,
+    token: Token = "",
+    file_name: Annotated[str, Query(alias="fileName", max_length=100)] = "firmware_ota.bin",
+) -> Response:
     """Its board is told to load `/static/ota/{fileName}` now; the image need not be there yet."""
     device = await _device(context, token)
-    if not _name.fullmatch(fileName):
+    if not _name.fullmatch(file_name):
         raise Refusal(WRONG_NAME)
-    await _order(context, device, PinRequest("ota", name=fileName))
+    await _order(context, device, PinRequest("ota", name=file_name))
     return Response()
 
 
@@ -99,7 +104,9 @@ async def upload(
     admin: Administrator,
     token: Token = "",
     user: Annotated[str, Query(description="e-mail of an account", max_length=255)] = "",
-    appName: Annotated[str, Query(description="the app that the account belongs to", max_length=100)] = "",  # noqa: N803
+    app_name: Annotated[
+        str, Query(alias="appName", description="the app that the account belongs to", max_length=100)
+    ] = "",
     project: Annotated[str, Query(description="only boards of projects of this name", max_length=255)] = "",
 ) -> Response:
     """With `token` its board is told to load the image now. With `user` it is offered to each board of that account that
@@ -107,7 +114,7 @@ async def upload(
     device = await _device(context, token) if token else None
     account_id = 0
     if device is None and user:
-        account = await context.store.find_account(user.strip().lower(), appName or context.app_name)
+        account = await context.store.find_account(user.strip().lower(), app_name or context.app_name)
         if account is None:
             raise Refusal(NO_USER)
         account_id = account.id

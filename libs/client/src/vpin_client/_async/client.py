@@ -78,7 +78,7 @@ class AsyncClient:
 
     async def log_out(self) -> None:
         """End the session."""
-        await self._connection.delete("/sessions/current")
+        await self._connection.ask("DELETE", "/sessions/current", repeat=Repeat.UNDONE)
         self.token = ""
 
     async def me(self) -> User:

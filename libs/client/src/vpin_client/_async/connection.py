@@ -34,12 +34,12 @@ class AsyncConnection:
 
     async def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
         """The answer to a read."""
-        return msgspec.json.decode((await self.ask("GET", path, query=query)).content, type=kind, strict=False)
+        return msgspec.json.decode((await self.ask("GET", path, query=query)).content, type=kind)
 
     async def call(self, method: str, path: str, kind: type[T], body: object = None, **more: Any) -> T:
         """The JSON that answers a request with a JSON body."""
         response = await self.ask(method, path, content=msgspec.json.encode(body), **more)
-        return msgspec.json.decode(response.content, type=kind, strict=False)
+        return msgspec.json.decode(response.content, type=kind)
 
     async def create(self, path: str, kind: type[T], body: object = None, key: str = "") -> T:
         """POST with an idempotency key, so that it is done once however often it is sent."""

@@ -78,7 +78,7 @@ class Client:
 
     def log_out(self) -> None:
         """End the session."""
-        self._connection.delete("/sessions/current")
+        self._connection.ask("DELETE", "/sessions/current", repeat=Repeat.UNDONE)
         self.token = ""
 
     def me(self) -> User:

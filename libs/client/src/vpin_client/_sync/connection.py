@@ -34,12 +34,12 @@ class Connection:
 
     def get(self, path: str, kind: type[T], query: Query | None = None) -> T:
         """The answer to a read."""
-        return msgspec.json.decode(self.ask("GET", path, query=query).content, type=kind, strict=False)
+        return msgspec.json.decode(self.ask("GET", path, query=query).content, type=kind)
 
     def call(self, method: str, path: str, kind: type[T], body: object = None, **more: Any) -> T:
         """The JSON that answers a request with a JSON body."""
         response = self.ask(method, path, content=msgspec.json.encode(body), **more)
-        return msgspec.json.decode(response.content, type=kind, strict=False)
+        return msgspec.json.decode(response.content, type=kind)
 
     def create(self, path: str, kind: type[T], body: object = None, key: str = "") -> T:
         """POST with an idempotency key, so that it is done once however often it is sent."""
