@@ -11,7 +11,7 @@ from vpin_state import schema
 from vpin_state.errors import Refused
 from vpin_state.kinds import KINDS, PROPERTIES
 from vpin_state.pins import VIRTUAL
-from vpin_state.places import concerns
+from vpin_state.routes import route
 
 if TYPE_CHECKING:
     from vpin_state.model import Device, JsonObject, Widget
@@ -33,7 +33,7 @@ def set_on_pin(device: Device, number: int, name: str, value: bytes, kind: int =
 
 def widgets_on(device: Device, kind: int, number: int) -> list[Widget]:
     """The widgets of the dashboard that show a pin of the device."""
-    return [w for w in device.dash.widgets if any(concerns(w.json, device.id, kind, number))]
+    return route(device.bank, kind, number).widgets
 
 
 def set_on_widgets(widgets: list[Widget], name: str, value: bytes) -> list[Widget]:

@@ -11,6 +11,7 @@ from vpin_state import datastreams
 from vpin_state.kinds import BUTTONS, KINDS, SHOWN_BEHIND_SELECTOR
 from vpin_state.pins import ANALOG, DIGITAL, FIRST_SELECTOR, KIND_OF_NAME, VIRTUAL
 from vpin_state.places import Place, concerns, pin_of, places, taken
+from vpin_state.routes import route
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, Device, JsonObject, Widget
@@ -44,9 +45,8 @@ def device_sync_pin(device: Device, kind: int, number: int, now: int) -> list[by
         stream = datastreams.find(streams, kind, number)
         return [] if stream is None else _stream_frames(device, stream, now)
     dash = device.dash
-    for widget in dash.widgets:
-        if any(concerns(widget.json, device.id, kind, number)):
-            return list(_device_frames(dash, widget.json, device.id))
+    for widget in route(device.bank, kind, number).widgets:
+        return list(_device_frames(dash, widget.json, device.id))
     pin = device.bank.pins.get((kind, number))
     return [] if pin is None else _stored_frames(pin)
 
