@@ -65,6 +65,30 @@ async def test_replies_in_any_order_and_twice_find_their_requests() -> None:
     await bus.close()
 
 
+async def test_a_request_whose_owner_died_is_given_up_soon_after_the_next_one_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHANGE_OF_OWNER", 0.01)
+    bus = open_bus("memory://")
+    await bus.open()
+    owner = Owner(bus, 2, answer=lambda entry, request: None)
+    await owner.start()
+    owners = Owners(bus, 2)
+    await owners.start()
+    await asyncio.sleep(0.05)  # both shards have answered the first heartbeat
+    asking = asyncio.create_task(owners.ask(ROW, GET))
+    await asyncio.sleep(0.05)
+    shard = owners.shard_of(ROW.account_id)
+    for announced in (1 - shard, shard):
+        assert not asking.done()
+        body = slab.head(slab.new_sender(), 1) + slab.down_entry(Down.ANNOUNCE, announced)
+        await bus.publish(instance_queue(owners.sender), body)
+        await asyncio.sleep(0.05)
+    assert await asking == BUSY
+    await owners.stop()
+    await bus.close()
+
+
 async def test_a_silent_owner_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HEARTBEAT", 0.01)
     bus = open_bus("memory://")

@@ -25,6 +25,7 @@ from vpin_api.answers import BUSY
 
 IN_FLIGHT = 4_000  # requests that may wait for their reply
 TIMEOUT = 10.0  # seconds until a request without reply is answered with BUSY
+CHANGE_OF_OWNER = 3.0  # the same for one whose reply the last owner of its shard may have taken with it
 HEARTBEAT = 1.0  # seconds
 FAREWELL = 1.0  # seconds for BYE to be confirmed
 
@@ -32,12 +33,13 @@ log = structlog.get_logger("vpin.api")
 
 
 class _Waiting:
-    """One request: who waits for it, and until when."""
+    """One request: who waits for it, of which shard's owner, and until when."""
 
-    __slots__ = ("deadline", "future")
+    __slots__ = ("deadline", "future", "shard")
 
-    def __init__(self, future: asyncio.Future[PinReply], deadline: float) -> None:
+    def __init__(self, future: asyncio.Future[PinReply], shard: int, deadline: float) -> None:
         self.future = future
+        self.shard = shard
         self.deadline = deadline
 
 
@@ -125,7 +127,7 @@ class Owners:
         loop = asyncio.get_running_loop()
         number = self._number = self._number % 0xFFFFFFFF + 1
         future: asyncio.Future[PinReply] = loop.create_future()
-        self._waiting[number] = _Waiting(future, loop.time() + self._timeout)
+        self._waiting[number] = _Waiting(future, shard, loop.time() + self._timeout)
         self._outlets[shard].add(entry(number))
         try:
             return await future
@@ -159,11 +161,23 @@ class Owners:
                     self.on_stream(number, payload)
                 elif kind == Down.ANNOUNCE:
                     self._owned.add(number)
+                    self._give_up_later(number)
                     self.on_new_owner(number)
         except (slab.SlabError, msgspec.MsgspecError) as error:
             log.error("api.slab_unreadable", error=str(error))
         if self._consumer is not None:
             self._consumer.ack(delivery.tag)
+
+    def _give_up_later(self, shard: int) -> None:
+        """A new owner of the shard: what was asked before, it may have found done and answered. Who asked tries again."""
+        asked = [waiting.future for waiting in self._waiting.values() if waiting.shard == shard]
+
+        def give_up() -> None:
+            for future in asked:
+                _settle(future, BUSY)
+
+        if asked:
+            asyncio.get_running_loop().call_later(CHANGE_OF_OWNER, give_up)
 
     async def _beat(self) -> None:
         beat = slab.up_entry(Up.HEARTBEAT)
