@@ -13,7 +13,7 @@ from infra.vpin import EmbeddedRun, clean_environment
 SETTINGS = {"VPIN_MESSAGE_QUOTA": "0"}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def suite(infra_folder: Path) -> Iterator[Suite]:
     folder = infra_folder / "faults"
     folder.mkdir()

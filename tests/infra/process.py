@@ -118,6 +118,11 @@ class Process:
         return self._child.pid if self._child and self._child.poll() is None else 0
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What it is started with."""
+        return dict(os.environ if self._env is None else self._env)
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs or when it never did."""
         return self._child.poll() if self._child else None
