@@ -1,7 +1,11 @@
-"""Gzip and zip as streams: whatever the size of what is packed, only a chunk of it is in memory."""
+"""Gzip and zip as streams: whatever the size of what is packed, only a chunk of it is in memory.
+
+Chunks are packed in a thread: some 100 KiB take milliseconds, for which boards must not wait.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import zipfile
 import zlib
 from collections.abc import AsyncIterator
@@ -16,7 +20,7 @@ async def gzipped(texts: AsyncIterator[str]) -> AsyncIterator[bytes]:
     packer = zlib.compressobj(6, zlib.DEFLATED, GZIP)
     ready = bytearray()
     async for text in texts:
-        ready += packer.compress(text.encode("ascii"))
+        ready += await asyncio.to_thread(packer.compress, text.encode("ascii"))
         if len(ready) >= BLOCK:
             yield bytes(ready)
             ready.clear()
@@ -30,7 +34,7 @@ async def zipped(entries: AsyncIterator[tuple[str, AsyncIterator[bytes]]]) -> As
         async for name, content in entries:
             with archive.open(name, "w") as entry:
                 async for data in content:
-                    entry.write(data)
+                    await asyncio.to_thread(entry.write, data)
                     if len(sink.written) >= BLOCK:
                         yield sink.take()
     yield sink.take()
