@@ -87,7 +87,9 @@ def _add_common_answers(paths: dict[str, Any]) -> None:
             continue
         is_managed = path.startswith("/api/v1/")
         kind, schema = (problems.MEDIA_TYPE, "Problem") if is_managed else ("application/json", "IotFailure")
-        content = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+        content: dict[str, dict[str, Any]] = {kind: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+        if not is_managed:
+            content[kind]["example"] = {"error": {"message": "Too many requests."}}
         content |= {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for method, operation in item.items():
             if method == "parameters":

@@ -57,7 +57,10 @@ TAGS: list[dict[str, Any]] = [
         "name": "pins",
         "description": "**The shortest way to a pin**, with the device's token in the path. Known from Blynk server 0.41.",
     },
-    {"name": "project", "description": "With the token in the path: who is online, the project, its clock, its clones."},
+    {
+        "name": "project",
+        "description": "With the token in the path: who is online, the project, its clock, its clones.",
+    },
     {"name": "history", "description": "With the token in the path: what a pin was."},
     {"name": "notifications", "description": "With the token in the path: push messages and mails in a device's name."},
     {
@@ -79,7 +82,10 @@ TAGS: list[dict[str, Any]] = [
     },
     {"name": "devices", "description": "The devices of the account, with their tokens."},
     {"name": "values", "description": "What the pins of a device read as, and writing them."},
-    {"name": "events", "description": "What devices have logged: `online` and `offline`, and events of their template."},
+    {
+        "name": "events",
+        "description": "What devices have logged: `online` and `offline`, and events of their template.",
+    },
     {"name": "live", "description": "What happens, as it happens: a stream of events for pages and scripts."},
     {"name": "firmware", "description": "Images for boards over the air. For administrators, on the TLS port."},
     {"name": "server", "description": "The server itself."},

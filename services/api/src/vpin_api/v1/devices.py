@@ -15,7 +15,9 @@ from vpin_api.v1.types import Cursor, Limit, Model, Page, Sometime, cursor_of, p
 
 router = APIRouter(prefix="/devices", tags=["devices"], responses=documented(401, 413, 422, 503))
 
-DeviceId = Annotated[int, Path(alias="id", ge=0, lt=1 << 63, examples=[2097152])]
+DeviceId = Annotated[
+    int, Path(alias="id", description="Id of the device in the account.", ge=0, lt=1 << 63, examples=[2097152])
+]
 Name = Annotated[Text, Field(min_length=1, max_length=50, examples=["Greenhouse 1"])]
 Short = Annotated[Text, Field(max_length=50)]
 DashId = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]
@@ -71,6 +73,7 @@ class Device(ListedDevice):
 
 @router.get("", summary="List the devices")
 async def list_all(context: Ctx, who: Who, limit: Limit = 50, cursor: Cursor = None) -> Page[ListedDevice]:
+    """By id, without their tokens. Devices that the app has made are among them."""
     found = await context.ask(who.account_id, "listDevices", after=position_of(cursor, -1), limit=limit)
     return Page[ListedDevice](items=found["items"], next_cursor=cursor_of(found["next"]))
 
@@ -91,6 +94,7 @@ async def create(
 
 @router.get("/{id}", summary="Read a device", responses=documented(404))
 async def get(context: Ctx, who: Who, device_id: DeviceId) -> Device:
+    """With its token."""
     return Device.model_validate(await context.ask(who.account_id, "getDevice", id=device_id))
 
 

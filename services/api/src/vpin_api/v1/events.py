@@ -38,10 +38,13 @@ async def list_all(
     device_id: DeviceId,
     start: Annotated[datetime | None, Query(alias="from", description="Not before this time.")] = None,
     end: Annotated[datetime | None, Query(alias="to", description="Before this time.")] = None,
-    severity: Literal["info", "warning", "critical", "content"] | None = None,
+    severity: Annotated[
+        Literal["info", "warning", "critical", "content"] | None, Query(description="Only these.")
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[Event]:
+    """`online` and `offline` of devices with a template, and what they have logged of the template's own events."""
     place = await _place(context, who.account_id, device_id)
     wanted = (to_ms(start, 0), to_ms(end, LAST_MS), severity or "", position_of(cursor, NEWEST))
     rows = await context.store.list_events(place, *wanted, limit + 1)
@@ -57,7 +60,9 @@ async def resolve(
     context: Ctx,
     who: Who,
     device_id: DeviceId,
-    event_id: Annotated[int, Path(alias="eventId", ge=0, lt=1 << 63, examples=[1795284000123000])],
+    event_id: Annotated[
+        int, Path(alias="eventId", description="Id of the event.", ge=0, lt=1 << 63, examples=[1795284000123000])
+    ],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A second time it keeps the first time."""

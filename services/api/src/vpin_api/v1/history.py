@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 from vpin_store.history import LAST_MS, Step
 from vpin_store.rows import StreamKey
 
@@ -35,12 +35,18 @@ _Pin = Annotated[str, Query(description="`V0`…`V255`, `D0`… or `A0`…", pat
 PinQuery = Annotated[_Pin, AfterValidator(_check_pin)]
 
 
+_POINT = {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}}
+_POINTS = {"type": "array", "items": _POINT}
+
+
 class History(Model):
     """Points of a pin, oldest first: the time in ms since 1970 (of a period its start, in UTC), and the number."""
 
     pin: str = Field(examples=["V1"])
     step: Literal["raw", "minute", "hour", "day"]
-    points: list[tuple[int, float]] = Field(examples=[[[1795284000000, 21.5], [1795284060000, 21.25]]])
+    points: Annotated[list[tuple[int, float]], WithJsonSchema(_POINTS)] = Field(
+        examples=[[[1795284000000, 21.5], [1795284060000, 21.25]]]
+    )
 
 
 _CSV: dict[int | str, dict[str, Any]] = {
@@ -96,8 +102,11 @@ async def get(
     return Response(model.model_dump_json(by_alias=True), media_type="application/json", headers={"vary": "accept"})
 
 
+OnePin = Annotated[PinQuery | None, Query(description="One pin; without: all.")]
+
+
 @router.delete("/{id}/history", status_code=204, summary="Delete the history of a pin, or of the device")
-async def delete(context: Ctx, who: Who, device_id: DeviceId, pin: PinQuery | None = None) -> None:
+async def delete(context: Ctx, who: Who, device_id: DeviceId, pin: OnePin = None) -> None:
     """The present value stays. Without `pin` all pins lose their history."""
     await context.ask(who.account_id, "deleteHistory", id=device_id, pin=to_pin(pin) if pin else None)
 

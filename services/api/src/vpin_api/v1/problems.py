@@ -74,8 +74,17 @@ _MEANINGS = {
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route that may answer with these errors."""
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: schema}} for status in statuses}
+    return {status: _documented(status) for status in statuses}
+
+
+def _documented(status: int) -> dict[str, Any]:
+    meaning = _MEANINGS[status]
+    example: dict[str, Any] = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    example["detail"] = meaning.partition(":")[0].rstrip(".") + "."
+    if status == 422:
+        example["errors"] = [{"loc": ["body", "name"], "msg": "String should have at least 1 character"}]
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    return {"description": meaning, "content": content}
 
 
 def answer(problem: Problem) -> JSONResponse:

@@ -16,7 +16,9 @@ from vpin_api.v1.users import check_text
 router = APIRouter(prefix="/templates", tags=["templates"], responses=documented(401, 413, 422, 503))
 
 Text = Annotated[str, AfterValidator(check_text)]
-TemplateId = Annotated[str, Path(alias="id", max_length=64, examples=["TMPLabcd1234"])]
+TemplateId = Annotated[
+    str, Path(alias="id", description="Id of the template.", max_length=64, examples=["TMPLabcd1234"])
+]
 ValueType = Literal["INT", "DOUBLE", "STRING", "LOCATION", "ENUM", "RAW"]
 Receivers = Annotated[list[Annotated[Text, Field(min_length=1, max_length=255)]], Field(max_length=20)]
 Int32 = Annotated[int, Field(ge=-(1 << 31), lt=1 << 31)]
@@ -88,10 +90,12 @@ class EventLimit(Model):
 class EventNotify(Model):
     """Who is told; `owner` is the account itself."""
 
-    email: Receivers = Field(default_factory=list, examples=[["owner"]])
-    push: Receivers = Field(default_factory=list)
-    sms: Receivers = Field(default_factory=list)
-    apprise: Receivers = Field(default_factory=list)
+    email: Receivers = Field(default_factory=list, description="Addresses, or `owner`.", examples=[["owner"]])
+    push: Receivers = Field(default_factory=list, description="`owner`: phones of the app.", examples=[["owner"]])
+    sms: Receivers = Field(default_factory=list, description="Numbers.", examples=[["+491701234567"]])
+    apprise: Receivers = Field(
+        default_factory=list, description="URLs as Apprise has them.", examples=[["ntfy://my-greenhouse"]]
+    )
 
 
 class EventFields(Model):
@@ -138,6 +142,7 @@ class Template(TemplateFields):
 
 @router.get("", summary="List the templates")
 async def list_all(context: Ctx, who: Who, limit: Limit = 50, cursor: Cursor = None) -> Page[Template]:
+    """In the order in which they were made, with their datastreams and events."""
     found = await context.ask(who.account_id, "listTemplates", after=position_of(cursor, -1), limit=limit)
     return Page[Template](items=found["items"], next_cursor=cursor_of(found["next"]))
 
@@ -158,11 +163,13 @@ async def create(
 
 @router.get("/{id}", summary="Read a template", responses=documented(404))
 async def get(context: Ctx, who: Who, template_id: TemplateId) -> Template:
+    """With its datastreams and events."""
     return Template.model_validate(await context.ask(who.account_id, "getTemplate", id=template_id))
 
 
 @router.patch("/{id}", summary="Change a template", responses=documented(404))
 async def patch(context: Ctx, who: Who, template_id: TemplateId, body: TemplatePatch) -> Template:
+    """Name, description and kind of board; datastreams and events have routes of their own."""
     changes = body.model_dump(by_alias=True, exclude_unset=True)
     found = await context.ask(who.account_id, "patchTemplate", id=template_id, changes=changes)
     return Template.model_validate(found)
@@ -175,11 +182,13 @@ async def delete(
     template_id: TemplateId,
     force: Annotated[bool, Query(description="Detach its devices; their values stay.")] = False,
 ) -> None:
+    """One that devices refer to is deleted only with `force=true`."""
     await context.ask(who.account_id, "deleteTemplate", id=template_id, force=force)
 
 
 @router.get("/{id}/datastreams", summary="List the datastreams of a template", responses=documented(404))
 async def list_datastreams(context: Ctx, who: Who, template_id: TemplateId) -> list[Datastream]:
+    """All of them, in the order in which they were made."""
     found = await context.ask(who.account_id, "getTemplate", id=template_id)
     return [Datastream.model_validate(stream) for stream in found["datastreams"]]
 
@@ -205,7 +214,7 @@ async def delete_datastream(context: Ctx, who: Who, template_id: TemplateId, pin
     await context.ask(who.account_id, "deleteDatastream", id=template_id, pin=to_pin(pin))
 
 
-Code = Annotated[str, Path(pattern="^[A-Za-z0-9_]{1,50}$", examples=["too_hot"])]
+Code = Annotated[str, Path(description="What boards log it by.", pattern="^[A-Za-z0-9_]{1,50}$", examples=["too_hot"])]
 
 
 @router.put(
@@ -216,6 +225,7 @@ Code = Annotated[str, Path(pattern="^[A-Za-z0-9_]{1,50}$", examples=["too_hot"])
 async def put_event(
     context: Ctx, who: Who, template_id: TemplateId, code: Code, body: EventFields, response: Response
 ) -> EventDefinition:
+    """`online` and `offline` are built in: define them to be told, or to ignore short absences (`ignoreSeconds`)."""
     a = {"id": template_id, "event": body.model_dump(by_alias=True) | {"code": code}}
     response.status_code, found = await context.call(who.account_id, "putEvent", a)
     return EventDefinition.model_validate(found)

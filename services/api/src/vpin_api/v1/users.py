@@ -191,6 +191,7 @@ async def log_out(context: Ctx, who: Who) -> None:
 
 @router.get("/me", summary="Who am I?", responses=documented(401))
 async def get_me(context: Ctx, who: Who) -> User:
+    """The account of the session."""
     return to_user(await _account(context, who))
 
 
@@ -203,6 +204,7 @@ async def _account(context: Context, who: Signed) -> AccountRow:
 
 @router.patch("/me", summary="Change name or time zone", responses=documented(401, 422))
 async def patch_me(context: Ctx, who: Who, body: MePatch) -> User:
+    """The address and the role stay."""
     names = {"name": "name", "tz": "time_zone"}
     changes = {names[key]: value for key, value in body.model_dump(exclude_unset=True).items()}
     if changes:

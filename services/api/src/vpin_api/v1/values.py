@@ -52,6 +52,7 @@ async def list_all(context: Ctx, who: Who, device_id: DeviceId) -> list[PinValue
 
 @router.get("/{id}/values/{pin}", summary="Read a pin")
 async def get(context: Ctx, who: Who, device_id: DeviceId, pin: PinPath) -> PinValue:
+    """As its datastream has it: a number, a text, or a list of several parts."""
     return PinValue.model_validate(await context.ask(who.account_id, "getValue", id=device_id, pin=to_pin(pin)))
 
 
@@ -69,6 +70,7 @@ async def put_several(
     device_id: DeviceId,
     body: Annotated[dict[str, Given], Body(min_length=1, max_length=768, examples=[{"V1": 1, "V2": "x"}])],
 ) -> None:
+    """By pin. The board gets them one after the other, in this order."""
     values: list[tuple[str, int, list[str]]] = []
     for name, value in body.items():
         try:
