@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose fuzz soak lock clean
+.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose kills fuzz soak lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ clean: ## remove what the targets above made (never a data folder)
 
 soak: $(STAMP) ## 500 boards with broken networks for 5 minutes against five processes (MINUTES=5)
 	PYTHONPATH=tests $(BIN)/python -m simulate --minutes $(or $(MINUTES),5)
+
+kills: $(STAMP) ## kill every process COUNT=50 times at random moments: what was answered with 200 stays (a short form is among the tests)
+	VPIN_KILLS=$(or $(COUNT),50) $(BIN)/pytest -q tests/faults/test_kills.py
 
 fuzz: $(STAMP) ## attack a server with generated frames and garbage (COUNT=10000000 RUN=embedded; a short form is among the tests)
 	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(COUNT),10000000) --run $(or $(RUN),embedded)

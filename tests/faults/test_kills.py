@@ -54,7 +54,7 @@ async def test_a_service(suite: Suite, zygote: Zygote, token: str, name: str) ->
 
     async with Writers(suite.http, token) as writers:
         await writers.survive(service.kill, start, 1)
-        await writers.survive(lambda: forks[-1].kill(), start, kills(6) - 1)
+        await writers.survive(lambda: forks[-1].kill(), start, kills(5) - 1)
     forks[-1].kill()
 
 
