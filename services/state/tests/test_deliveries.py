@@ -42,6 +42,15 @@ class NoAccounts:
         self.asked = 0
         self.firmware = NoCampaigns()
 
+    async def roll_up(self, owner: bytes, shards: list[int]) -> int:
+        return 0
+
+    async def tidy(self, now: int, raw_days: int) -> None:
+        pass
+
+    async def trim_minutes(self, keep: int, after: int, count: int) -> int:
+        return 0
+
     async def load_accounts(self, ids: list[int]) -> dict[int, AccountRows]:
         self.asked += len(ids)
         return {}

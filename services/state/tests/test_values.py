@@ -98,14 +98,18 @@ def test_only_plain_pins_are_fast(world, types, fast):
     "watcher",
     [
         {"type": "ENHANCED_GRAPH", "dataStreams": [{"pin": stream(5)}]},
-        {"type": "REPORT", "reportSources": [{"type": "DEVICE", "reportDataStreams": [{"pin": 5}]}]},
+        {
+            "type": "REPORT",
+            "reportSources": [{"type": "DEVICE", "reportDataStreams": [{"pin": 5, "pinType": "VIRTUAL"}]}],
+        },
     ],
 )
-def test_watched_pins_are_not_fast_and_reshape_forgets_routes(world, watcher):
-    assert route(world.device.bank, VIRTUAL, 5).fast
+def test_recorded_pins_are_fast_and_reshape_forgets_routes(world, watcher):
+    assert route(world.device.bank, VIRTUAL, 5).recorder is None
     add(world, **{"type_": watcher.pop("type"), **watcher})
-    assert not route(world.device.bank, VIRTUAL, 5).fast
-    assert route(world.device.bank, VIRTUAL, 6).fast
+    assert route(world.device.bank, VIRTUAL, 5).fast
+    assert route(world.device.bank, VIRTUAL, 5).recorder is not None
+    assert route(world.device.bank, VIRTUAL, 6).recorder is None
 
 
 def test_a_pwm_pin_is_not_fast_for_analog_writes(world):

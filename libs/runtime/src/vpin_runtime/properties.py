@@ -46,6 +46,7 @@ NAMES: dict[str, str] = {
     "gcm.api.key": "push_key",
     "notification.body": "offline_text",
     "vendor.email": "vendor_email",
+    "store.minute.record.days": "history_minute_days",
     "store.export.csv.report.days": "download_days",
     "csv.export.data.points.max": "download_points",
     "force.port.80.for.csv": "download_port_80",

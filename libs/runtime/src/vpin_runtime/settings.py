@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     message_quota: int = Field(default=100, ge=0, description="frames a second and connection; 0: none")
     registrations_per_hour: int = Field(default=1000, ge=0, description="of the whole server; 0: none allowed")
     session_rate: int = Field(
-        default=200, ge=0, description="requests a second with one session on /api/v1, ten times as many at once; 0: any"
+        default=200,
+        ge=0,
+        description="requests a second with one session on /api/v1, ten times as many at once; 0: any",
     )
     device_rate: int = Field(
         default=50, ge=0, description="the same of one device on /external/api (each process of the api counts)"
@@ -162,6 +164,13 @@ class Settings(BaseSettings):
 
     value_events: bool = Field(
         default=False, description="domain events value.changed on the exchange vpin.events, after each commit"
+    )
+
+    history_minute_days: int = Field(
+        default=30, ge=1, description="days of minutes that a pin's history keeps, counted in points: 1440 a day"
+    )
+    history_raw_days: int = Field(
+        default=30, ge=1, description="days for which numbers of datastreams with history raw are kept as they came"
     )
 
     download_days: int = Field(default=45, ge=1, description="days that links to exported files work")

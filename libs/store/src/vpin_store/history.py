@@ -79,7 +79,7 @@ class HistoryDriver(Protocol):
 class History:
     """The part of a store that is about history."""
 
-    _driver: HistoryDriver
+    _past: HistoryDriver
 
     async def _watch(self, call: Awaitable[T]) -> T:
         raise NotImplementedError
@@ -90,7 +90,7 @@ class History:
             f"SELECT at, value FROM raw_point WHERE {_OF_STREAM} AND at >= $6 AND at < $7"  # noqa: S608
             " ORDER BY at DESC LIMIT $8"
         )
-        found = await self._watch(self._driver.fetch_numbers(sql, "qd", *stream, _clamp(start), _clamp(end), limit))
+        found = await self._watch(self._past.fetch_numbers(sql, "qd", *stream, _clamp(start), _clamp(end), limit))
         found.reverse()
         return found
 
@@ -103,7 +103,7 @@ class History:
         """
         sql = _rollup_query(step, "DESC LIMIT $8 OFFSET $9")
         first, behind = _periods(step, start, end)
-        found = await self._watch(self._driver.fetch_numbers(sql, "iidddd", *stream, first, behind, limit, skip))
+        found = await self._watch(self._past.fetch_numbers(sql, "iidddd", *stream, first, behind, limit, skip))
         found.reverse()
         return _rollups(step, found)
 
@@ -112,7 +112,7 @@ class History:
         sql = _rollup_query(step, "LIMIT $8")
         first, behind = _periods(step, start, end)
         while first < behind:
-            found = await self._watch(self._driver.fetch_numbers(sql, "iidddd", *stream, first, behind, CHUNK))
+            found = await self._watch(self._past.fetch_numbers(sql, "iidddd", *stream, first, behind, CHUNK))
             if found:
                 yield _rollups(step, found)
             if len(found) < CHUNK:
@@ -127,7 +127,7 @@ class History:
         )
         start, end, skip = _clamp(start), _clamp(end), 0
         while start < end:
-            found = await self._watch(self._driver.fetch_numbers(sql, "qd", *stream, start, end, CHUNK, skip))
+            found = await self._watch(self._past.fetch_numbers(sql, "qd", *stream, start, end, CHUNK, skip))
             if found:
                 yield found
             if len(found) < CHUNK:
@@ -142,7 +142,7 @@ class History:
         condition = " AND ".join(f"{name} = ${n}" for n, name in enumerate(names[: len(prefix)], 1)) or "1 = 1"
         columns = ", ".join(names)
         sql = f"SELECT {columns} FROM stream WHERE {condition} ORDER BY {columns}"  # noqa: S608
-        return list(map(StreamKey._make, await self._watch(self._driver.fetch_numbers(sql, "qiiii", *prefix))))
+        return list(map(StreamKey._make, await self._watch(self._past.fetch_numbers(sql, "qiiii", *prefix))))
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         """Store whole periods, in place of what is there of the same ones (an import); of equal ones the last counts.
@@ -150,26 +150,26 @@ class History:
         `at` of each is the start of a period. Points that boards write into such a period later are added to it.
         """
         if rows:
-            await self._watch(self._driver.add_rollups(step, rows))
+            await self._watch(self._past.add_rollups(step, rows))
 
     async def roll_up(self, owner: bytes, shards: Sequence[int]) -> int:
         """Add what was committed of the shards since the last time to minutes, hours and days; how many points.
 
         Once a minute, by the owner of the shards: Fenced when it is not any more.
         """
-        return await self._watch(self._driver.roll_up(owner, shards)) if shards else 0
+        return await self._watch(self._past.roll_up(owner, shards)) if shards else 0
 
     async def tidy(self, now: int, raw_days: int) -> None:
         """Make room for the days to come, drop raw points that came more than `raw_days` days ago, empty what is rolled
         up, delete points of deleted streams. Any process, about once a minute."""
-        await self._watch(self._driver.tidy_history(now, raw_days))
+        await self._watch(self._past.tidy_history(now, raw_days))
 
     async def trim_minutes(self, keep: int, after: int, count: int) -> int:
         """Delete all but the last `keep` minutes of `count` streams, those with ids above `after`.
 
         The greatest id that was looked at; 0: there are no more.
         """
-        return await self._watch(self._driver.trim_minutes(keep, after, count))
+        return await self._watch(self._past.trim_minutes(keep, after, count))
 
 
 def _rollup_query(step: Step, order: str) -> str:

@@ -102,10 +102,9 @@ def open_store(url: str, *, connections: int = 4) -> Store:
 class Store(History):
     """Made by :func:`open_store`."""
 
-    _driver: Driver  # type: ignore[reportIncompatibleVariableOverride]  set once
-
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self._past = driver
         self.firmware = Firmware(driver, self._watch)
         self._sql = _Texts(driver.dialect)
         self._ready = False

@@ -169,12 +169,11 @@ class PinRoutes:
             points = parsing.decode_points(body)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return PinReply(500, answers.NO_LIST + body)
-        values = [point.text() for point in points]
-        return await self._write(
-            path, "extra", [] if None in values else [value for value in values[:1] if value is not None]
-        )
+        kept = [(point.timestamp, text) for point in points if (text := point.text()) is not None]
+        values = [kept[0][1]] if kept and len(kept) == len(points) else []
+        return await self._write(path, "extra", values, msgspec.json.encode(kept))
 
-    async def _write(self, path: Path, operation: str, values: list[str]) -> PinReply:
+    async def _write(self, path: Path, operation: str, values: list[str], payload: bytes = b"") -> PinReply:
         row = await self._device(path)
         if row is None:
             return INVALID_TOKEN
@@ -185,7 +184,7 @@ class PinRoutes:
             return WRONG_PIN
         if self._is_too_fast(row):
             return TOO_MANY
-        return await self._ask(row, PinRequest(operation, pin.kind, pin.number, values))
+        return await self._ask(row, PinRequest(operation, pin.kind, pin.number, values, payload=payload))
 
     async def _notify(self, path: Path, scope: Scope, body: bytes) -> PinReply:
         try:

@@ -48,6 +48,7 @@ def collect(account: Account, changes: Changes) -> None:
     for token, (kind, dash_id, device_id, expires_at, body) in dirty.tokens.items():
         changes.tokens.append(TokenRow(token, kind, account.id, dash_id, device_id, expires_at, body))
     changes.values += [_value_row(account.id, pin) for pin in dirty.pins if _is_alive(account, pin)]
+    _collect_points(account, dirty, changes)
     for dash_id, target, kind, number, name in dirty.properties:
         dash = account.dashboards.get(dash_id)
         bank = dash.banks.get(target) if dash else None
@@ -55,6 +56,13 @@ def collect(account: Account, changes: Changes) -> None:
         if value is not None:
             changes.properties.append(PropertyRow(account.id, dash_id, target, kind, number, name, value))
     changes.jobs += [JobRow(key, account.shard, body) for key, body in dirty.jobs]
+
+
+def _collect_points(account: Account, dirty: Dirty, changes: Changes) -> None:
+    if dirty.deleted_devices or dirty.deleted_dashboards:
+        gone = {(account.id, *key) for key in (*dirty.deleted_devices, *((dash,) for dash in dirty.deleted_dashboards))}
+        dirty.points = [p for p in dirty.points if p.stream[:2] not in gone and p.stream[:3] not in gone]
+    changes.points += dirty.points
 
 
 def _settle_timed(account: Account) -> None:

@@ -155,6 +155,7 @@ class Commits:
             changes.deleted_applied, self._forgotten = self._forgotten, []
         if changes:
             changes.owner = self._sender
+            changes.at = time.time_ns() // 1_000_000
             changes.shards = sorted(
                 {a.shard for a in accounts} | {n for n, shard in self._shards.items() if shard.active}
             )

@@ -33,6 +33,8 @@ class Config:
     vendor_email: str = ""
     reads_without_app: bool = False
     tells_values: bool = False
+    raw_days: int = 30
+    minute_days: int = 30
     terminal_lines: int = 25
     map_points: int = 25
     lcd_commands: int = 6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vpin_store.rows import EventRow
+    from vpin_store.rows import EventRow, PointRow
 
     from vpin_state.pins import Pin
 
@@ -29,6 +29,7 @@ class Dirty:
         "events",
         "jobs",
         "pins",
+        "points",
         "properties",
         "templates",
         "tokens",
@@ -42,6 +43,7 @@ class Dirty:
         self.devices: set[tuple[int, int]] = set()  # dashboard, device
         self.tokens: dict[str, tuple[str, int, int, int, bytes]] = {}  # token -> kind, dash, device, expires_at, body
         self.pins: list[Pin] = []
+        self.points: list[PointRow] = []
         self.properties: set[tuple[int, int, int, int, str]] = set()  # dash, target, kind, number, name
         self.templates: set[str] = set()  # with all their datastreams
         self.events: list[EventRow] = []

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
-
-from vpin_state.pins import parse_number
-from vpin_state.routes import route
 
 if TYPE_CHECKING:
     from vpin_state.pins import Bank
 
 POINTS = 60
-
-
-def record(bank: Bank, kind: int, number: int, value: bytes, at: int) -> None:
-    """A board has written at `at` (ms): keep the number, if it is one and a graph of the pin offers LIVE."""
-    if not route(bank, kind, number).live or (point := parse_number(value)) is None:
-        return
-    if bank.live is None:
-        bank.live = {}
-    points = bank.live.get((kind, number))
-    if points is None:
-        points = bank.live[kind, number] = deque(maxlen=POINTS)
-    points.append((at, point))
+"""Of a pin; :mod:`vpin_state.recording` puts them there."""
 
 
 def points_of(bank: Bank | None, kind: int, number: int) -> list[tuple[int, float]]:

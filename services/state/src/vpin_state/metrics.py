@@ -19,4 +19,8 @@ commit_seconds = Histogram(
 watched = Gauge("vpin_state_watched_accounts", "Accounts that somebody watches live")
 shown = Counter("vpin_state_live_events_total", "Events of watched accounts")
 commit_rows = Counter("vpin_state_commit_rows_total", "Rows of values written")
+rolled_points = Counter("vpin_state_rolled_points_total", "Points of history added to minutes, hours and days")
+roll_up_seconds = Histogram(
+    "vpin_state_roll_up_seconds", "Time of a roll-up of history", buckets=(0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 60)
+)
 logins = Counter("vpin_state_entries_total", "Commands of clients without a session, by outcome", ["outcome"])

@@ -129,7 +129,10 @@ class Account:
 
     def forget_history(self, dash_id: int, *rest: int) -> None:
         """Delete the history of a dashboard, of a device of it, or of a pin: device, kind and number behind the dashboard."""
-        self.mark().deleted_history.append((dash_id, *rest))
+        dirty = self.mark()
+        dirty.deleted_history.append((dash_id, *rest))
+        prefix = (self.id, dash_id, *rest)
+        dirty.points = [point for point in dirty.points if point.stream[: len(prefix)] != prefix]
 
     def set_reset(self, token: str, expires_at: int) -> None:
         """Whoever has the token may set the password anew until `expires_at` (ms)."""

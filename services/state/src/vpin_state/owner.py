@@ -28,6 +28,7 @@ from vpin_state.memory import Memory
 from vpin_state.outbox import Outbox
 from vpin_state.publishing import Publisher
 from vpin_state.questions import Question, find_answer
+from vpin_state.rolling import Rolling
 from vpin_state.shard import Shard
 from vpin_state.watches import Watches
 from vpin_state.ways import Ways
@@ -75,6 +76,9 @@ class Owner:
             flush_ms,
             self.publisher,
             tells_values=config.tells_values,
+        )
+        self.rolling = Rolling(
+            store, self.sender, self.shards, raw_days=config.raw_days, minute_days=config.minute_days
         )
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows

@@ -15,6 +15,7 @@ from vpin_state.numbering import number_erased
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, Widget
+    from vpin_state.recording import Recorder
 
 VIRTUAL, DIGITAL, ANALOG = ord("v"), ord("d"), ord("a")
 KINDS = {ord("v"): VIRTUAL, ord("V"): VIRTUAL, ord("d"): DIGITAL, ord("D"): DIGITAL, ord("a"): ANALOG, ord("A"): ANALOG}
@@ -27,11 +28,11 @@ FIRST_SELECTOR = 200_000
 class Bank:
     """The pins of one target (device or tag) of a dashboard, and its properties of pins without a widget.
 
-    `fast` maps the raw beginning of a board's write, b"vw\\0005", to the one pin that simply takes the value. A write that is
-    not in there takes the slow way, which fills it where the rules allow.
+    `fast` maps the raw beginning of a board's write, b"vw\\0005", to the one pin that simply takes the value, or to
+    its recorder. A write that is not in there takes the slow way, which fills it where the rules allow.
     """
 
-    __slots__ = ("dash", "fast", "live", "pins", "properties", "routes", "target", "waits")
+    __slots__ = ("dash", "fast", "live", "moment", "pins", "properties", "routes", "target", "waits")
 
     def __init__(self, dash: Dashboard, target: int) -> None:
         self.dash = dash
@@ -39,7 +40,8 @@ class Bank:
         self.pins: dict[tuple[int, int], Pin] = {}  # (kind, number)
         self.properties: dict[tuple[int, int, str], bytes] = {}  # (kind, number, name)
         self.routes: dict[tuple[int, int], Route] = {}
-        self.fast: dict[bytes, Pin] = {}
+        self.fast: dict[bytes, Pin | Recorder] = {}
+        self.moment = 0  # ms: of the group of writes that a board has open; 0: none
         self.live: dict[tuple[int, int], deque[tuple[int, float]]] | None = (
             None  # of graphs: (ms, number), oldest first
         )
@@ -126,15 +128,20 @@ class Route:
     widget behind a selector or in a tile template whose writes the store keeps as a list, or "" (spec 03, 12).
     """
 
-    __slots__ = ("fast", "listed", "live", "pins", "widgets")
+    __slots__ = ("fast", "listed", "pins", "recorder", "widgets")
 
     def __init__(
-        self, pins: list[Pin], widgets: list[Widget], fast: bool, listed: str = "", *, live: bool = False
+        self,
+        pins: list[Pin],
+        widgets: list[Widget],
+        fast: bool,
+        listed: str = "",
+        recorder: Recorder | None = None,
     ) -> None:
         self.pins = pins
         self.widgets = widgets
         self.listed = listed
-        self.live = live  # a graph shows the last numbers that boards wrote
+        self.recorder = recorder  # what boards write becomes points of history
         self.fast = fast  # exactly one pin, nothing but the value to set, nobody else to run
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from vpin_state import datastreams, rules
 from vpin_state.kinds import KINDS, LISTS
-from vpin_state.pins import FIRST_SELECTOR, KIND_OF_NAME, Route
+from vpin_state.pins import FIRST_SELECTOR, Route
 from vpin_state.places import concerns, matches, members, places_for
+from vpin_state.recording import recorder
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, JsonObject
@@ -42,9 +43,9 @@ def _compile(bank: Bank, kind: int, number: int) -> Route:
         and not any(widget.type in _BUSY for widget in widgets)
         and datastreams.of_target(dash, bank.target) is None
         and not rules.of(dash, bank.target, kind, number)
-        and number not in watched_numbers(dash)
+        and number not in hooked_numbers(dash)
     )
-    return Route(list(pins) or [own], widgets, fast, listed, live=(kind, number) in live_pins(dash))
+    return Route(list(pins) or [own], widgets, fast, listed, recorder(own))
 
 
 def _list_type(bank: Bank, kind: int, number: int) -> str:
@@ -77,38 +78,6 @@ def all_widgets(dash: Dashboard) -> Iterator[JsonObject]:
             yield from template.get("widgets", ())
 
 
-def live_pins(dash: Dashboard) -> set[tuple[int, int]]:
-    """(kind, number) of the pins of graphs that offer LIVE; of several graphs of a pin the first decides (spec 05, 3.3)."""
-    decided: dict[tuple[int, int], bool] = {}
-    for json in all_widgets(dash):
-        if json["type"] == "ENHANCED_GRAPH":
-            offered = "LIVE" in json.get("selectedPeriods", ())
-            for stream in json.get("dataStreams", ()):
-                if (key := pin_key(stream)) is not None:
-                    decided.setdefault(key, offered)
-    return {key for key, offered in decided.items() if offered}
-
-
-def pin_key(stream: JsonObject | None) -> tuple[int, int] | None:
-    """(kind, number) of the pin of a graph's data stream; None where it names none."""
-    pin = stream.get("pin") if stream else None
-    if not pin or "pinType" not in pin:
-        return None
-    return KIND_OF_NAME[pin["pinType"]], pin["pin"]
-
-
-def watched_numbers(dash: Dashboard) -> set[int]:
-    """Numbers of the pins whose writes a webhook, graph or report wants to see, of any device and kind."""
-    numbers: set[int] = set()
-    for json in all_widgets(dash):
-        match json["type"]:
-            case "WEBHOOK":
-                numbers.add(json["pin"])
-            case "ENHANCED_GRAPH":
-                numbers.update(s["pin"]["pin"] for s in json.get("dataStreams", ()) if "pin" in s)
-            case "REPORT":
-                sources = json.get("reportSources", ())
-                numbers.update(s["pin"] for source in sources for s in source.get("reportDataStreams", ()))
-            case _:
-                pass
-    return numbers
+def hooked_numbers(dash: Dashboard) -> set[int]:
+    """Numbers of the pins whose writes a webhook wants to see, of any device and kind."""
+    return {json["pin"] for json in all_widgets(dash) if json["type"] == "WEBHOOK"}

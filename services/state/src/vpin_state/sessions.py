@@ -78,6 +78,7 @@ def end(owner: Owner, session: Session) -> None:
     fx = owner.begin(session.account)
     metrics.sessions.labels(Side(session.side).name.lower()).dec()
     if session.device is not None:
+        session.device.bank.moment = 0  # a group ends with its connection
         if session in session.device.sessions:
             session.device.sessions.remove(session)
             presence.device_gone(fx, session.device)

@@ -43,6 +43,8 @@ def core_config(settings: Settings) -> Config:
         downloads=_downloads(settings),
         download_days=settings.download_days,
         tells_values=settings.value_events,
+        raw_days=settings.history_raw_days,
+        minute_days=settings.history_minute_days,
     )
 
 

@@ -160,6 +160,7 @@ class Shard:
                     self.owner.forget_instance(self.number, instance.sender)
         self.owner.read_pins(self.number)
         self.owner.ring(self.number)
+        self.owner.rolling.tick(self.owner.tell_time(), self.owner.spawn)
         if self.ticks == self._settle_at:
             self.owner.spawn(settle_left_behind(self.owner, self.number))
         if self.ticks % EVICT_TICKS == 0:

@@ -19,8 +19,8 @@ from vpin_state.handlers.notifications import find_widget
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG, KINDS
 from vpin_state.places import members
 from vpin_state.questions import GraphData, Recorded
+from vpin_state.recording import pin_key
 from vpin_state.registry import APP, handles
-from vpin_state.routes import pin_key
 from vpin_state.series import Points, merge, pack
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
-from vpin_state import confirmations, datastreams, live, lookup
+from vpin_state import confirmations, datastreams, lookup
 from vpin_state.actions import run_rules
 from vpin_state.errors import Refused
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG, KINDS
@@ -51,7 +51,8 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
     if body[2:3] == b"\0" and len(device.bank.fast) < FAST_SPELLINGS and route(device.bank, kind, number).fast:
-        device.bank.fast[body[: body.find(0, 3)]] = device.bank.pin(kind, number)
+        takes = route(device.bank, kind, number).recorder or device.bank.pin(kind, number)
+        device.bank.fast[body[: body.find(0, 3)]] = takes
 
 
 def take_device_write(
@@ -66,7 +67,8 @@ def take_device_write(
     if admitted is not None:
         confirmations.end(device.bank, kind, number)
         store(fx, device.bank, kind, number, admitted)
-        live.record(device.bank, kind, number, admitted, at or fx.now)
+        if (recorder := route(device.bank, kind, number).recorder) is not None:
+            recorder.record(admitted, at or fx.now)
     return admitted
 
 
@@ -80,6 +82,8 @@ def group(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
         session.group_time = min(parse_stamp(stamp) or fx.now, fx.now)
     elif word == b"e":
         session.group_time = 0
+    if session.device is not None:
+        session.device.bank.moment = session.group_time
 
 
 def parse_stamp(text: bytes) -> int:

@@ -10,7 +10,7 @@ from vpin_messages.requests import PinReply
 from vpin_state import datastreams, events, templates, typed_values
 from vpin_state.errors import Refused
 from vpin_state.handlers.internal import INFO_KEYS, tell_meta
-from vpin_state.handlers.pins import NO_DATASTREAM, OK, WRONG_TYPE, admit, tell_property, write
+from vpin_state.handlers.pins import NO_DATASTREAM, OK, WRONG_TYPE, admit, record_points, tell_property, write
 from vpin_state.pins import KIND_OF_NAME
 from vpin_state.properties import set_on_pin
 from vpin_state.registry import operation
@@ -118,15 +118,20 @@ def points(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     a = _object(request.payload)
     ((kind, number),) = _pins(device, a)
     newest: tuple[int, bytes] | None = None
+    taken: list[tuple[int, str]] = []
     for at, parts in a["points"]:
         value = admit(device, kind, number, parts)
         if isinstance(value, PinReply):
             return value
-        if abs(at - fx.now) <= MONTH_MS and (newest is None or at >= newest[0]):
-            newest = (at, value)
+        if abs(at - fx.now) <= MONTH_MS:
+            taken.append((at, "\0".join(parts)))
+            if newest is None or at >= newest[0]:
+                newest = (at, value)
+    record_points(device, kind, number, taken)
+    fx.after_commit()
     pin = device.bank.pins.get((kind, number))
     if newest is not None and (pin is None or newest[0] > pin.updated_at):
-        return write(fx, device, kind, number, newest[1], rules=False)
+        return write(fx, device, kind, number, newest[1], is_history=True)
     return OK
 
 

@@ -8,7 +8,7 @@ import msgspec
 from vpin_messages.requests import PinReply
 from vpin_protocol import Command
 
-from vpin_state import confirmations, datastreams, live
+from vpin_state import confirmations, datastreams
 from vpin_state.actions import run_rules
 from vpin_state.errors import Refused
 from vpin_state.properties import set_on_widgets, widgets_on
@@ -32,6 +32,7 @@ NO_WIDGET = PinReply(400, b"No widget for SetWidgetProperty command.")
 WRONG_PROPERTY = PinReply(400, b"Error setting widget property.")
 
 _json = msgspec.json.Encoder().encode
+_decode_points = msgspec.json.Decoder(list[tuple[int, str]]).decode
 
 
 @operation("get")
@@ -56,10 +57,14 @@ def update(fx: Effects, device: Device, request: PinRequest) -> PinReply:
 
 @operation("extra")
 def extra(fx: Effects, device: Device, request: PinRequest) -> PinReply:
-    """Points of history have come, the first of them as `values`: that one is the present value (spec 04, 1.4)."""
+    """Points of history have come, as JSON ([ms, text]) and the first of them as `values`: the present value (spec 04, 1.4)."""
     kind, number = ord(request.pin_type), request.pin
     value = admit(device, kind, number, request.values)
-    return value if isinstance(value, PinReply) else write(fx, device, kind, number, value, rules=False)
+    if isinstance(value, PinReply):
+        return value
+    answer = write(fx, device, kind, number, value, is_history=True)
+    record_points(device, kind, number, _decode_points(request.payload or b"[]"))
+    return answer
 
 
 def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | PinReply:
@@ -71,10 +76,10 @@ def admit(device: Device, kind: int, number: int, values: list[str]) -> bytes | 
     return WRONG_TYPE if value is None else value
 
 
-def write(fx: Effects, device: Device, kind: int, number: int, value: bytes, *, rules: bool = True) -> PinReply:
+def write(fx: Effects, device: Device, kind: int, number: int, value: bytes, *, is_history: bool = False) -> PinReply:
     """Store an admitted value, run the pin's rules, tell board and apps with id 111; the reply waits for the commit.
 
-    `rules`: False for points of history, of which no rule hears.
+    `is_history`: of points of history no rule hears, and they are recorded with the times that they have.
     Where the datastream waits for a confirmation, the value only goes to the board (spec 07, 3.4).
     """
     if datastreams.confirmation_ms(device, kind, number):
@@ -82,16 +87,29 @@ def write(fx: Effects, device: Device, kind: int, number: int, value: bytes, *, 
         confirmations.hold(fx, device, kind, number, taken=taken)
         return OK
     store(fx, device.bank, kind, number, value)
-    live.record(device.bank, kind, number, value, fx.now)
+    found = route(device.bank, kind, number)
     device.dash.updated_at = fx.now
-    if rules:
+    if not is_history:
+        if found.recorder is not None:
+            found.recorder.record(value, fx.now)
         run_rules(fx, device.dash, device.id, kind, number, value)
-    body = message_after_write(device, kind, number, route(device.bank, kind, number))
+    body = message_after_write(device, kind, number, found)
     fx.to_device(device, HTTP_ID, body)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, HTTP_ID, device.prefix + body)
     fx.after_commit()
     return OK
+
+
+def record_points(device: Device, kind: int, number: int, points: list[tuple[int, str]]) -> None:
+    """Record what a board or integration has kept, (ms, text). Others than numbers are left out."""
+    recorder = route(device.bank, kind, number).recorder
+    if recorder is None:
+        return
+    for at, text in points:
+        value = datastreams.admitted(device, kind, number, text.encode(errors="surrogatepass"))
+        if value is not None:
+            recorder.record(value, at)
 
 
 @operation("property")
