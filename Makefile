@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected bench check-compose kills fuzz soak lock clean
+.PHONY: help setup run suite test lint format types unit parts integration conformance conformance-expected mails bench check-compose kills fuzz soak lock clean
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ conformance: $(STAMP) parts ## all shared conformance tests in both runs, compar
 
 conformance-expected: $(STAMP) parts # only the cases that are expected to pass
 	$(BIN)/python tests/run_conformance.py --expected-only
+
+mails: $(STAMP) parts ## pictures of all mails in build/mails, to look at
+	PYTHONPATH=tests $(BIN)/python -m mails.sheet build/mails
 
 bench: $(STAMP) parts ## measure the embedded run and the five services (minutes, on an idle machine)
 	$(BIN)/python scripts/bench.py

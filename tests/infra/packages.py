@@ -65,6 +65,7 @@ PARTS = (
     ("initdb", "postgresql", "/usr/lib/postgresql/*/bin"),
     ("haproxy", "haproxy", "/usr/sbin"),
     ("npm", "npm"),
+    ("chromium", "chromium"),
 )
 """Program, package and folders of what the integration tests and `make suite` start."""
 

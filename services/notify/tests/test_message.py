@@ -138,3 +138,24 @@ def test_without_receiver_or_sender_there_is_no_mail() -> None:
         build(job(to=[]), FROM)
     with pytest.raises(Refused, match="VPIN_SMTP_FROM"):
         build(job(), "nobody")
+
+
+def test_a_picture_that_the_page_shows_is_part_of_it():
+    code = Attachment("code.jpg", "image/jpeg", b"\xff\xd8", "code@vpin")
+    table = Attachment("t.csv", "text/csv", b"a,b")
+    message = parsed(job(text="text", html='<img src="cid:code@vpin">', attachments=[table, code]))
+    (related,) = [part for part in message.walk() if part.get_content_type() == "multipart/related"]
+    page, picture = related.iter_parts()
+    assert page.get_content_type() == "text/html"
+    assert (picture["Content-ID"], picture.get_content_disposition()) == ("<code@vpin>", "inline")
+    assert picture.get_filename() == "code.jpg"
+    assert [part.get_filename() for part in message.iter_attachments()] == ["t.csv"]
+    plain = message.get_body(("plain",))
+    assert plain is not None
+    assert plain.get_content().strip() == "text"
+
+
+def test_without_a_page_the_picture_is_attached():
+    code = Attachment("code.jpg", "image/jpeg", b"\xff\xd8", "code@vpin")
+    message = parsed(job(text="text", attachments=[code]))
+    assert [part.get_filename() for part in message.iter_attachments()] == ["code.jpg"]

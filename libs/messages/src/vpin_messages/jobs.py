@@ -23,6 +23,7 @@ class Attachment(msgspec.Struct, array_like=True):
     name: str
     content_type: str
     data: bytes
+    cid: str = ""  # Content-ID, where the HTML shows it as ``cid:…``
 
 
 class Job(msgspec.Struct, array_like=True):

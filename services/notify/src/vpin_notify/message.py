@@ -64,10 +64,15 @@ def _fill(message: EmailMessage, job: Job) -> None:
             message.add_alternative(job.html, subtype="html")
     else:
         message.set_content(job.html, subtype="html")
-    for attachment in job.attachments:
+    page = message.get_body(("html",))
+    for attachment in sorted(job.attachments, key=lambda a: not a.cid):
         main, sub = _content_type(attachment)
         name = _LINE_BREAKS.sub("_", attachment.name)
-        message.add_attachment(attachment.data, maintype=main, subtype=sub, filename=name)
+        if attachment.cid and isinstance(page, EmailMessage):
+            cid = f"<{attachment.cid}>"
+            page.add_related(attachment.data, main, sub, cid=cid, filename=name, disposition="inline")
+        else:
+            message.add_attachment(attachment.data, maintype=main, subtype=sub, filename=name)
 
 
 def _address(text: str, what: str, name: str = "") -> Address:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NEW_PROJECT, NEW_DEVICE = "New Project", "New Device"
 JPEG = "image/jpeg"
+CODE = "code@vpin"
+"""Content-ID of a QR code that stands in the text."""
 
 
 def welcome(to: str, product: str) -> Job:
@@ -29,13 +31,13 @@ def welcome(to: str, product: str) -> Job:
 def reset_link(to: str, app_name: str, product: str, host: str, token: str, picture: bytes) -> Job:
     """With the link and, in `picture` (JPEG), the QR code that lead to a new password."""
     link = f"http://{host}/restore?token={token}&email={quote(to, safe='@')}"
-    words = {"product": product, "email": to, "link": link, "app_name": app_name}
+    words = {"product": product, "email": to, "link": link, "app_name": app_name, "code": CODE}
     return _mail(
         to,
         f"Password restoration for your {product} account.",
         text=_render("reset.txt", **words),
         html=_render("reset.html", **words),
-        attachments=[Attachment("resetPassQr.jpg", JPEG, picture)],
+        attachments=[Attachment("resetPassQr.jpg", JPEG, picture, CODE)],
     )
 
 
@@ -82,11 +84,12 @@ def app_details(
     to: str, app_name: str, project: str, tokens: list[tuple[str, int, int, str]], codes: list[bytes]
 ) -> Job:
     """The tokens (token, dashboard, device id, device name) for boards of an exported app, each with its QR code."""
-    words = {"app_name": app_name, "project": project or NEW_PROJECT, "tokens": tokens}
+    shown = [f"{n}.{CODE}" for n in range(len(tokens))]
+    words = {"app_name": app_name, "project": project or NEW_PROJECT, "tokens": tokens, "codes": shown}
     table = "".join(f"{token},{device},{dash}\n" for token, dash, device, _ in tokens)
     pictures = [
-        Attachment(f"{token}_{dash}_{device}.jpg", JPEG, code)
-        for (token, dash, device, _), code in zip(tokens, codes, strict=True)
+        Attachment(f"{token}_{dash}_{device}.jpg", JPEG, code, cid)
+        for (token, dash, device, _), code, cid in zip(tokens, codes, shown, strict=True)
     ]
     return _mail(
         to,
