@@ -112,12 +112,21 @@ def test_a_bridge_write_reaches_board_and_apps_and_is_kept(world):
     assert world.sent_to(world.board) == []
 
 
-def test_a_bridge_to_a_template_tells_apps_what_is_stored(world):
-    bridged(world)
+def test_a_bridge_to_a_template_tells_apps_and_the_board_what_is_stored(world):
+    target = world.board_session(bridged(world))
     number = {"id": 1, "pin": 3, "pinType": "VIRTUAL", "valueType": "INT", "min": 0, "max": 9}
     assert world.app_status(Command.UPDATE_DASH, {"id": 1, "name": "t", "dataStreams": [number]}) == 200
     world.send(world.board, Command.BRIDGE, 64, "vw", 3, 50)
     assert world.sent_to(world.app) == [(Command.HARDWARE, 5, b"1-1\0vw\x003\x009")]
+    assert world.sent_to(target) == [(Command.BRIDGE, 5, b"vw\x003\x0050"), (Command.HARDWARE, 1111, b"vw\x003\x009")]
+
+
+@pytest.mark.parametrize("operation", [b"\0w3", b"\0w\x003\0x", b"zw\x003\0x", b"vw\0999\0x", b"vw\x003", b"vw\x003\0"])
+def test_a_broken_bridge_write_is_forwarded_and_refused(world, operation):
+    target = world.board_session(bridged(world))
+    world.send(world.board, Command.BRIDGE, b"64\0" + operation)
+    assert world.sent_to(target) == [(Command.BRIDGE, 5, operation)]
+    assert world.sent_to(world.board) == [(0, 5, 2)]
 
 
 def test_a_bridge_to_a_deleted_device_is_not_allowed(world):

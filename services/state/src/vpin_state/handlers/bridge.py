@@ -11,7 +11,7 @@ from vpin_state.errors import Refused
 from vpin_state.handlers.hardware import take_device_write
 from vpin_state.pins import KINDS
 from vpin_state.registry import HARDWARE, handles
-from vpin_state.syncs import write_body
+from vpin_state.syncs import SYNC_ID, write_body
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
@@ -61,11 +61,13 @@ def _send(fx: Effects, session: Session, device: Device, message_id: int, body: 
         return
     operation, _, rest = body.partition(b"\0")
     raw_pin, _, value = rest.partition(b"\0")
-    kind = KINDS.get(operation[0])
+    kind = KINDS.get(operation[0]) if operation else None
     if kind is None or not value:
         raise BodyError("a write needs a pin and a value")
     number = parse_pin(raw_pin)
     taken = take_device_write(fx, device, kind, number, value)
+    if taken is not None and taken is not value:  # cropped, or the fallback: the board would differ from the server
+        fx.to_device(device, SYNC_ID, write_body(kind, number, taken))
     if taken is not None and device.dash.active:
         run_rules(fx, device.dash, device.id, kind, number, taken)
         stored = body if taken is value else write_body(kind, number, taken)
