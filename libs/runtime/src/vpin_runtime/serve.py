@@ -21,6 +21,7 @@ import uvloop
 
 from vpin_runtime import logging
 from vpin_runtime.lifecycle import Service
+from vpin_runtime.memory import return_large_blocks
 from vpin_runtime.ops import OpsServer
 from vpin_runtime.settings import Settings, parse_address
 
@@ -54,6 +55,7 @@ class Exit(IntEnum):
 def run_service(name: str, settings: Settings, wire: Wire, on_ready: Callable[[], None] | None = None) -> Exit:
     """Serve until a signal asks to stop, then return what to exit with. `on_ready` is called once it serves."""
     _lift_file_limit()
+    return_large_blocks()
     logging.configure(settings.log_level, settings.log_json)
     structlog.contextvars.bind_contextvars(service=name)
     return uvloop.run(serve(name, settings, wire, on_ready))
