@@ -42,6 +42,7 @@ async def add_account(
         last_login_at=0,
         last_login_ip="",
         body=b"{}",
+        timed=False,
     )
     made = await store.create_account(account)
     if made is None:

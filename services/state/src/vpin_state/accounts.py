@@ -91,9 +91,8 @@ class AppEntry:
         password_hash = await asyncio.to_thread(hash_password, app_hash)
         now = time.time_ns() // 1_000_000
         body = await self._first_body(app_name)
-        row = AccountRow(
-            0, email, app_name, email, password_hash, False, False, self._settings.initial_energy, now, 0, "", body
-        )
+        energy, timed = self._settings.initial_energy, body != b"{}"  # a seed may have timers
+        row = AccountRow(0, email, app_name, email, password_hash, False, False, energy, now, 0, "", body, timed=timed)
         account_id = await self._store.create_account(row)
         if account_id is None:
             return _status(request, Status.ALREADY_REGISTERED)

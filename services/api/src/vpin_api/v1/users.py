@@ -148,7 +148,9 @@ async def _register(context: Context, body: Registration) -> NewUser:
         raise taken
     password = await asyncio.to_thread(lambda: hash_password(app_hash(body.email, body.password)))
     name, energy = body.email, context.initial_energy
-    row = AccountRow(0, body.email, context.app_name, name, password, False, False, energy, now, 0, "", b"{}")
+    row = AccountRow(
+        0, body.email, context.app_name, name, password, False, False, energy, now, 0, "", b"{}", timed=False
+    )
     account_id = await context.store.create_account(row)
     if account_id is None:
         raise taken
