@@ -6,7 +6,7 @@ import csv
 import io
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -46,7 +46,7 @@ def send(base: str, device: dict[str, Any], pin: str, points: list[tuple[int, fl
 
 
 @pytest.fixture(scope="module")
-def past(server: EmbeddedRun) -> Past:
+def past(server: EmbeddedRun) -> Iterator[Past]:
     """A device with raw points (V1), rollups (V2) and no history (V3), its minutes added up."""
     base = f"http://{server.http}"
     api = Api(base)
@@ -64,7 +64,8 @@ def past(server: EmbeddedRun) -> Past:
     while not past.history("V2"):
         assert time.monotonic() < deadline, "nothing was added up"
         time.sleep(0.3)
-    return past
+    yield past
+    api.http.close()
 
 
 def test_raw_points_are_there_at_once(api: Api, base: str) -> None:
