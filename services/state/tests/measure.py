@@ -69,13 +69,16 @@ def slabs(home: Home, board: bool, frames: list[bytes], entry: int, size: int) -
 
 
 async def measure(name: str, make: Callable[[int], bytes], entry: int, size: int, *, board: bool = True) -> None:
-    """Print the time of one frame in slabs of `size` entries of `entry` frames."""
+    """Print the time of one frame in slabs of `size` entries of `entry` frames. V2 has history."""
     home, best = Home(), float("inf")
     home.dash.add_widget({"id": 1, "type": "GAUGE", "deviceId": 0, "pinType": "VIRTUAL", "pin": 1})
+    recorded = {"targetId": 0, "pin": {"pinType": "VIRTUAL", "pin": 2}}
+    home.dash.add_widget({"id": 2, "type": "ENHANCED_GRAPH", "selectedPeriods": ["DAY"], "dataStreams": [recorded]})
     frames = [make(i) for i in range(FRAMES)]
     for _ in range(ROUNDS):
         deliver = await shard_with(home)
         home.account.dirty.pins.clear()
+        home.account.dirty.points.clear()
         deliveries = [Delivery(body, tag, False) for tag, body in enumerate(slabs(home, board, frames, entry, size), 1)]
         began = time.process_time_ns()
         for delivery in deliveries:
@@ -88,6 +91,10 @@ def board_writes(number: int) -> bytes:
     return hardware_frame(Command.HARDWARE, number, b"vw\0001\x0023.4")
 
 
+def recorded_writes(number: int) -> bytes:
+    return hardware_frame(Command.HARDWARE, number, b"vw\0002\x0023.4")
+
+
 def app_writes(number: int) -> bytes:
     return app_frame(Command.HARDWARE, number, b"1-0\0vw\0001\x0023.4")
 
@@ -97,6 +104,7 @@ async def main() -> None:
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     for entry, size in ((1, 1), (1, 100), (20, 10)):
         await measure("board writes, an app hears", board_writes, entry, size)
+        await measure("board writes with history", recorded_writes, entry, size)
         await measure("board pings", lambda i: hardware_frame(Command.PING, i), entry, size)
         await measure("app writes, a board hears", app_writes, entry, size, board=False)
 

@@ -13,6 +13,7 @@ from vpin_protocol import Command, Status
 
 from vpin.bench.client import BenchError, Link, Target, close, connect_app, connect_device
 
+APP_NAME = "Blynk"
 DASH = 1
 PIN = 1
 """The pin that all runs write; a display on the dashboard shows it."""
@@ -25,6 +26,7 @@ class Account:
     app: Link
     tokens: list[str]  # of its boards
     devices: list[int] = field(default_factory=list)
+    email: str = ""
 
 
 @dataclass
@@ -70,6 +72,10 @@ async def close_pairs(pairs: list[Pair]) -> None:
     await close(link for pair in pairs for link in (pair.device, pair.app))
 
 
+async def close_accounts(accounts: list[Account]) -> None:
+    await close(account.app for account in accounts)
+
+
 async def stored_value(pair: Pair) -> str | None:
     """The value of the pin that the server tells a synchronising app; None when it tells none."""
     pair.app.others.clear()
@@ -84,8 +90,8 @@ async def _make_account(target: Target, devices: int) -> Account:
     email, password = f"bench-{secrets.token_hex(8)}@example.com", secrets.token_hex(8)
     hashed = password_hash(email, password)
     app = await connect_app(target)
-    await app.ok(Command.REGISTER, email, hashed, "Blynk")
-    await app.ok(Command.LOGIN, email, hashed, "Android", "2.27.34", "Blynk")
+    await app.ok(Command.REGISTER, email, hashed, APP_NAME)
+    await app.ok(Command.LOGIN, email, hashed, "Android", "2.27.34", APP_NAME)
     await app.ok(Command.CREATE_DASH, json.dumps(_dashboard()))
     for number in range(devices):
         board = {"id": number, "name": f"board {number}", "boardType": "ESP8266", "connectionType": "WI_FI"}
@@ -94,7 +100,7 @@ async def _make_account(target: Target, devices: int) -> Account:
             raise BenchError(f"a board could not be created: status {answer.status}")
     await app.ok(Command.ACTIVATE, DASH, accept=(Status.OK, Status.DEVICE_NOT_IN_NETWORK))
     boards = json.loads((await app.call(Command.GET_DEVICES, DASH)).body)
-    return Account(app, [board["token"] for board in boards], [board["id"] for board in boards])
+    return Account(app, [board["token"] for board in boards], [board["id"] for board in boards], email)
 
 
 def _dashboard() -> dict[str, object]:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from vpin.bench.client import PROXY_HEADER, BenchError, Target
 from vpin.bench.connections import connections
+from vpin.bench.history import history
 from vpin.bench.large import Size, large
 from vpin.bench.latency import latency
 from vpin.bench.measurement import Measurement, show, write_json
@@ -176,6 +177,35 @@ def run_accounts(
         return await large(target, watch, kept, accounts, size, at_a_time, rounds)
 
     _run(run, _target(http, tls, "", app), pid, json)
+
+
+@app.command(
+    "history",
+    epilog=_examples(
+        "vpin bench history --database postgresql://vpin:vpin@127.0.0.1/vpin --rate 50000 --pid state=1234"
+    ),
+)
+def run_history(
+    database: Annotated[str, typer.Option(help="Database of the server: whether all points are there is looked up.")],
+    http: Http = HTTP,
+    tls: Tls = TLS,
+    hardware: Hardware = "",
+    proxy_protocol: Proxy = False,
+    app: App = "",
+    accounts: Annotated[int, typer.Option(min=1, help="Accounts to make.")] = 20,
+    boards: Annotated[int, typer.Option(min=1, max=50, help="Boards of each.")] = 5,
+    pins: Annotated[int, typer.Option(min=1, max=32, help="Pins of each board, all with history.")] = 10,
+    rate: Annotated[int, typer.Option(min=1, help="Points a second of all boards together.")] = 50_000,
+    seconds: Seconds = 60.0,
+    pid: Pid = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Points into the history; every point must arrive there, and the queue must not grow."""
+
+    async def run(target: Target, watch: Watch) -> list[Measurement]:
+        return [await history(target, watch, database, accounts, boards, pins, rate, seconds)]
+
+    _run(run, _target(http, tls, hardware, app, proxy_protocol), pid, json)
 
 
 @app.command("all", epilog=_examples("vpin bench all --pid server=1234 --json bench.json"))
