@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from vpin_store import Store
+from vpin_store.history import ADDED_UP_MS, Step, finished
 from vpin_store.rows import Changes
 
 from .samples import account, token
@@ -28,3 +29,10 @@ async def test_downloads_are_counted_by_device_and_forgotten_when_out_of_date(st
     assert [row.token for row in (await store.load_accounts([1]))[1].tokens] == ["t", "x"]
     await store.forget_tokens("download", 200)
     assert set(await store.find_tokens(["a", "b", "c", "t", "x"])) == {"c", "t", "x"}
+
+
+@pytest.mark.parametrize(("step", "length"), [(Step.MINUTE, 60_000), (Step.HOUR, 3_600_000), (Step.DAY, 86_400_000)])
+def test_a_period_is_shown_once_it_is_over_and_added_up(step: Step, length: int) -> None:
+    end = 20_000 * 86_400_000
+    assert finished(end, step) == finished(end + ADDED_UP_MS - 1, step) == end - length
+    assert finished(end + ADDED_UP_MS, step) == end

@@ -23,7 +23,7 @@ from vpin_store.rows import AccountRow, Changes, Rollup, StreamKey, TokenRow
 
 pytestmark = pytest.mark.anyio
 
-NOW = 1_795_304_400_734
+NOW = 1_795_304_430_734
 MINUTE, DAY_MS = 60_000, 86_400_000
 START = NOW // MINUTE * MINUTE
 V = ord("v")
@@ -246,7 +246,7 @@ async def test_only_so_many_exports_a_day(full: Store) -> None:
     while await downloads.may_keep(ROW):
         found.append(await downloads.keep(ROW, data()))
     assert len(set(found)) == 2
-    assert all(name.startswith("device_data_0_2026-11-21T23-40-00_") for name in found), found
+    assert all(name.startswith("device_data_0_2026-11-21T23-40-30_") for name in found), found
     assert await made(full, NOW + DAY_MS).may_keep(ROW)
     assert await read(downloads, found[0])
     later = made(full, NOW + 45 * DAY_MS)

@@ -11,8 +11,9 @@ from test_reports import DAILY, ONCE, kept, report, reporting  # noqa: F401  a f
 from vpin_messages.downloads import Report, Series, decode
 from vpin_protocol import Command
 from vpin_state.handlers.reports import RUN_DUE
-from vpin_state.reports import DAY_MS, next_due, times_of
+from vpin_state.reports import DAY_MS, next_due, plan, times_of
 from vpin_state.timetable import RETRY_MS, Timetable
+from vpin_store.history import ADDED_UP_MS
 from vpin_store.rows import StreamKey
 
 MINUTE = 60_000
@@ -92,7 +93,7 @@ def test_what_is_due_runs_and_gets_its_next_time(reporting):  # noqa: F811
     reporting.perform(RUN_DUE)
     assert kept(reporting) == [made]
     reporting.fx.now = made["nextReportAt"]
-    record(reporting)
+    record(reporting, minutes=2)
     reporting.perform(RUN_DUE)
     assert [job.subject for job in reporting.fx.jobs] == ["Your daily Report is ready"]
     (after,) = kept(reporting)
@@ -144,3 +145,9 @@ def test_a_timetable_names_an_account_once_and_again_when_its_run_did_not_succee
     reporting.app_status(Command.DELETE_REPORT, 1, 1)
     table.set(reporting.account)
     assert table.due(at + 9 * DAY_MS) == []
+
+
+def test_a_run_at_midnight_holds_the_day_that_is_over_once_it_is_added_up(reporting):  # noqa: F811
+    midnight = reporting.fx.now // DAY_MS * DAY_MS + DAY_MS
+    for late, end in ((0, midnight - DAY_MS), (ADDED_UP_MS, midnight)):
+        assert plan(report(granularityType="DAILY", reportType=DAILY), reporting.dash, midnight + late).end == end

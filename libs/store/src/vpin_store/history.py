@@ -63,6 +63,15 @@ def deleted_prefixes(changes: Changes) -> set[tuple[int, ...]]:
 _STEP_MS = {Step.MINUTE: 60_000, Step.HOUR: 3_600_000, Step.DAY: DAY_MS}
 
 
+ADDED_UP_MS = 5_000
+"""So long after its end a period is added up, unless the owner of the shard is in trouble."""
+
+
+def finished(now: int, step: Step) -> int:
+    """The end of the last period that is over and added up at `now`: whoever shows no running periods ends there."""
+    return (now - ADDED_UP_MS) // step.ms * step.ms
+
+
 class HistoryDriver(Protocol):
     """What a database does for history beside its commits."""
 

@@ -15,7 +15,7 @@ import msgspec
 from vpin_messages import downloads
 from vpin_messages.downloads import Csv, DeviceData, Report
 from vpin_store import Store, StoreUnavailable
-from vpin_store.history import Step
+from vpin_store.history import Step, finished
 from vpin_store.rows import Changes, StreamKey, TokenRow
 
 from vpin_api import answers, exports, packing
@@ -57,7 +57,7 @@ class Downloads:
         now = self._now
         kind = ord(pin.kind)
         stream = StreamKey(row.account_id, row.dash_id, row.device_id, kind, pin.number)
-        if not await self._store.rollups(stream, Step.MINUTE, 0, _minute(now), 1):
+        if not await self._store.rollups(stream, Step.MINUTE, 0, finished(now, Step.MINUTE), 1):
             return None
         account = await self._store.get_account(row.account_id)
         if account is None:
@@ -140,7 +140,7 @@ class Downloads:
         """Nothing at all where the data is gone."""
         devices = [csv.target] if csv.target < FIRST_TAG else await self._devices_of(csv)
         streams = [StreamKey(csv.account, csv.dash, device, csv.kind, csv.pin) for device in devices]
-        lines = exports.csv_lines(self._store, streams, _minute(csv.at), self._points)
+        lines = exports.csv_lines(self._store, streams, finished(csv.at, Step.MINUTE), self._points)
         first = await anext(lines, None)
         if first is not None:
             async for part in packing.gzipped(_chain(first, lines)):
@@ -167,11 +167,6 @@ class Downloads:
         if not self._key:
             self._key = await self._store.key(downloads.KEY)
         return self._key
-
-
-def _minute(now: int) -> int:
-    """The start of the running minute, which is not shown."""
-    return now // Step.MINUTE.ms * Step.MINUTE.ms
 
 
 async def _chain(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:

@@ -144,7 +144,7 @@ class Memory:
                 clock.forget(account.id)
 
     def reports_due(self, shard: int, now: int) -> list[int]:
-        """Ids of the shard's accounts that have reports to run at `now` (ms)."""
+        """Ids of the shard's accounts that had reports to run until `now` (ms)."""
         self._look_again()
         return self._timetables.setdefault(shard, Timetable()).due(now)
 

@@ -18,6 +18,7 @@ from vpin_messages.slab import Down, Side, Up, down_entry, up_entry
 from vpin_messages.tasks import Task
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_response
 from vpin_store import StoreUnavailable
+from vpin_store.history import ADDED_UP_MS
 
 from vpin_state import dispatch, registry
 from vpin_state.campaigns import Campaigns
@@ -278,7 +279,7 @@ class Owner:
             for alarm in alarms:
                 dispatch.ring(fx, account, alarm, second)
             self.settle(account)
-        for account_id in self.memory.reports_due(shard, self.tell_time()):
+        for account_id in self.memory.reports_due(shard, self.tell_time() - ADDED_UP_MS):
             self.hand_over(account_id, Task(RUN_DUE, []))
 
     def forget_shard(self, shard: int) -> None:

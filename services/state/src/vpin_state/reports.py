@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from vpin_messages.downloads import Report, Series
-from vpin_store.history import Step
+from vpin_store.history import Step, finished
 
 from vpin_state.addresses import is_email
 from vpin_state.clocks import zone
@@ -75,7 +75,7 @@ def plan(report: JsonObject, dash: Dashboard, now: int) -> Report:
     kind = report["reportType"]
     days = min(kind["rangeMillis"] // DAY_MS, DAYS_MAX) if kind["type"] == "ONE_TIME" else DAYS[kind["type"]]
     step = STEPS[report["granularityType"]]
-    start, end = ((at // step.ms) * step.ms for at in (now - days * DAY_MS, now))
+    start, end = (now - days * DAY_MS) // step.ms * step.ms, finished(now, step)
     return Report(
         dash=dash.id,
         start=max(0, start),

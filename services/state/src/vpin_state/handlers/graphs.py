@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vpin_messages.downloads import Csv, csv_name
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_int64, parse_pin, split_all
-from vpin_store.history import Step
+from vpin_store.history import Step, finished
 from vpin_store.rows import StreamKey
 
 from vpin_state import live, lookup, mails
@@ -74,11 +74,6 @@ def get_graph(fx: Effects, session: Session, message_id: int, body: bytes) -> No
     step, count = PERIODS[period]
     asked = tuple(_recorded(dash, target, stream) for stream in streams)
     fx.ask(GraphData(dash.id, asked, step, finished(fx.now, step), count, count * page), then)
-
-
-def finished(now: int, step: Step) -> int:
-    """The start of the running period: only those before it are shown to apps."""
-    return now // step.ms * step.ms
 
 
 def _recorded(dash: Dashboard, target: int | None, stream: JsonObject | None) -> tuple[tuple[StreamKey, ...], str]:
