@@ -24,13 +24,13 @@ def pin(world: World, number: int = 1):
 def board_writes(world: World, value: bytes, now: int) -> None:
     """By the way that the owner takes: the hot one where it can."""
     frame = hardware_frame(Command.HARDWARE, 1, b"vw\0" + b"1\0" + value)
-    slow = lambda *message: world.send(message[0], message[1], *message[3].split(b"\0"))  # noqa: E731
+    slow = lambda *message: bool(world.send(message[0], message[1], *message[3].split(b"\0")))  # noqa: E731
     hardware_frames(world.board, frame, 0, len(frame), now, Outbox(), slow)
 
 
 def app_writes(world: World, value: bytes, now: int) -> None:
     frame = app_frame(Command.HARDWARE, 1, b"1-0\0vw\0" + b"1\0" + value)
-    slow = lambda *message: world.send(message[0], message[1], *message[3].split(b"\0"))  # noqa: E731
+    slow = lambda *message: bool(world.send(message[0], message[1], *message[3].split(b"\0")))  # noqa: E731
     app_frames(world.app, frame, 0, len(frame), ByApp(now), Outbox(), slow)
 
 

@@ -203,7 +203,7 @@ class Rollup(NamedTuple):
 class AppliedRow(NamedTuple):
     shard: int
     sender: bytes  # 16 bytes
-    number: int  # last slab of that sender whose effect is in the tables
+    number: int  # how far the effect of that sender's slabs is in the tables; it only grows, and is the owner's to read
 
 
 class StreamRow(NamedTuple):

@@ -291,7 +291,7 @@ class Store(History):
         return False
 
     async def applied(self, shard: int) -> dict[bytes, int]:
-        """Number of the last applied slab by sender."""
+        """How far slabs are applied, by sender: `AppliedRow.number`."""
         found = await self._watch(self._driver.fetch(self._sql.applied, shard))
         return {record[0]: record[1] for record in found}
 
