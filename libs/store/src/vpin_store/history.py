@@ -33,6 +33,7 @@ LAST_MS = 100_000_000_000_000
 SEQ_BITS = 20
 """Of a sequence number in ``passing``: the point's position in its batch; the rest is the number of the batch."""
 
+_ROLLUP = "qidddd"
 _OF_STREAM = (
     "stream_id = (SELECT id FROM stream"
     " WHERE account_id = $1 AND dash_id = $2 AND device_id = $3 AND pin_type = $4 AND pin = $5)"
@@ -75,8 +76,11 @@ def finished(now: int, step: Step) -> int:
 class HistoryDriver(Protocol):
     """What a database does for history beside its commits."""
 
-    async def fetch_numbers(self, sql: str, kinds: str, *numbers: int) -> list[tuple[Any, ...]]:
-        """Rows of numbers, never NULL; `kinds`: a letter per column, i and q for integers of 4 and 8 bytes, d for doubles."""
+    async def fetch_numbers(self, sql: str, kinds: str, row: type[Any] | None, *numbers: int) -> list[Any]:
+        """Rows of numbers, never NULL, as named tuples `row` or plain ones.
+
+        `kinds`: a letter per column, i and q for integers of 4 and 8 bytes, d for doubles.
+        """
         ...
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None: ...
@@ -99,7 +103,7 @@ class History:
             f"SELECT at, value FROM raw_point WHERE {_OF_STREAM} AND at >= $6 AND at < $7"  # noqa: S608
             " ORDER BY at DESC LIMIT $8"
         )
-        found = await self._watch(self._past.fetch_numbers(sql, "qd", *stream, _clamp(start), _clamp(end), limit))
+        found = await self._watch(self._past.fetch_numbers(sql, "qd", None, *stream, _clamp(start), _clamp(end), limit))
         found.reverse()
         return found
 
@@ -112,21 +116,21 @@ class History:
         """
         sql = _rollup_query(step, "DESC LIMIT $8 OFFSET $9")
         first, behind = _periods(step, start, end)
-        found = await self._watch(self._past.fetch_numbers(sql, "iidddd", *stream, first, behind, limit, skip))
+        found = await self._watch(self._past.fetch_numbers(sql, _ROLLUP, Rollup, *stream, first, behind, limit, skip))
         found.reverse()
-        return _rollups(step, found)
+        return found
 
     async def every_rollup(self, stream: StreamKey, step: Step, start: int, end: int) -> AsyncIterator[list[Rollup]]:
         """All periods that begin in ``start <= at < end``, oldest first, in chunks."""
         sql = _rollup_query(step, "LIMIT $8")
         first, behind = _periods(step, start, end)
         while first < behind:
-            found = await self._watch(self._past.fetch_numbers(sql, "iidddd", *stream, first, behind, CHUNK))
+            found = await self._watch(self._past.fetch_numbers(sql, _ROLLUP, Rollup, *stream, first, behind, CHUNK))
             if found:
-                yield _rollups(step, found)
+                yield found
             if len(found) < CHUNK:
                 return
-            first = found[-1][0] + 1
+            first = found[-1][0] // step.ms + 1
 
     async def every_point(self, stream: StreamKey, start: int, end: int) -> AsyncIterator[list[tuple[int, float]]]:
         """All points as they came of ``start <= at < end``, oldest first, in chunks."""
@@ -136,7 +140,7 @@ class History:
         )
         start, end, skip = _clamp(start), _clamp(end), 0
         while start < end:
-            found = await self._watch(self._past.fetch_numbers(sql, "qd", *stream, start, end, CHUNK, skip))
+            found = await self._watch(self._past.fetch_numbers(sql, "qd", None, *stream, start, end, CHUNK, skip))
             if found:
                 yield found
             if len(found) < CHUNK:
@@ -151,7 +155,7 @@ class History:
         condition = " AND ".join(f"{name} = ${n}" for n, name in enumerate(names[: len(prefix)], 1)) or "1 = 1"
         columns = ", ".join(names)
         sql = f"SELECT {columns} FROM stream WHERE {condition} ORDER BY {columns}"  # noqa: S608
-        return list(map(StreamKey._make, await self._watch(self._past.fetch_numbers(sql, "qiiii", *prefix))))
+        return await self._watch(self._past.fetch_numbers(sql, "qiiii", StreamKey, *prefix))
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         """Store whole periods, in place of what is there of the same ones (an import); of equal ones the last counts.
@@ -183,14 +187,9 @@ class History:
 
 def _rollup_query(step: Step, order: str) -> str:
     return (
-        f"SELECT period, count, total, least, greatest, last FROM {step.table}"  # noqa: S608
+        f"SELECT {step.ms} * CAST(period AS bigint), count, total, least, greatest, last FROM {step.table}"  # noqa: S608
         f" WHERE {_OF_STREAM} AND period >= $6 AND period < $7 ORDER BY period {order}"
     )
-
-
-def _rollups(step: Step, found: list[tuple[Any, ...]]) -> list[Rollup]:
-    ms = step.ms
-    return [Rollup(period * ms, *rest) for period, *rest in found]
 
 
 def _periods(step: Step, start: int, end: int) -> tuple[int, int]:

@@ -133,9 +133,9 @@ class PostgresDriver:
                 found = await self._history.write(connection, changes)
         self._history.streams.remember(found)
 
-    async def fetch_numbers(self, sql: str, kinds: str, *numbers: int) -> list[tuple[Any, ...]]:
+    async def fetch_numbers(self, sql: str, kinds: str, row: type[Any] | None, *numbers: int) -> list[Any]:
         async with self._connection() as connection:
-            return await fetch_numbers(connection, sql, kinds, numbers)
+            return await fetch_numbers(connection, sql, kinds, row, numbers)
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         async with self._connection() as connection, connection.transaction():

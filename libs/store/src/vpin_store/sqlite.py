@@ -145,8 +145,9 @@ class SqliteDriver:
     async def commit(self, changes: Changes) -> None:
         await self._writer.run(lambda connection: _commit(connection, changes))
 
-    async def fetch_numbers(self, sql: str, kinds: str, *numbers: int) -> list[tuple[Any, ...]]:
-        return await self.fetch(sql, *numbers)  # type: ignore[return-value]  rows of sqlite3 are tuples
+    async def fetch_numbers(self, sql: str, kinds: str, row: type[Any] | None, *numbers: int) -> list[Any]:
+        found = await self.fetch(sql, *numbers)
+        return found if row is None else list(map(row._make, found))
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         await self._writer.run(lambda connection: sqlite_history.add_rollups(connection, step, rows))
