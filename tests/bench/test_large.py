@@ -1,6 +1,6 @@
 """Large accounts on the embedded run: what a hundred of them take in memory, how long one takes to open (issue 5).
 
-Bounds are some four times what was measured on an idle machine; `vpin bench accounts` gives the figures themselves.
+Bounds of processor time are some four times what was measured; `vpin bench accounts` gives the figures themselves.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def test_a_hundred_large_accounts_fit_and_open_quickly(tmp_path: Path):
         server.stop()
     each = (warm.resident_mib["vpin"] - before) / (ACCOUNTS - SOME)
     assert before + each * (100 - SOME) < 400, f"{before:.0f} MiB with {SOME} accounts, {each:.2f} MiB with each more"
-    assert warm.figures["p50 ms"] < 50
     assert warm.cpu_us["vpin"] < 40_000
-    assert cold.figures["p50 ms"] < 200
-    assert together.figures["p95 ms"] < 400
+    assert cold.cpu_us["vpin"] < 200_000
+    assert warm.figures["p50 ms"] < 250  # times say little where other things run
+    assert cold.figures["p50 ms"] < 1000
+    assert together.figures["p95 ms"] < 2000

@@ -135,3 +135,11 @@ def test_a_home_grows_up(vpin: Run, filled: Path, postgres_database: str):
     assert vpin("user", "list", VPIN_DATABASE_URL=postgres_database).stdout == vpin("user", "list").stdout
     assert vpin("backup", "back", VPIN_DATABASE_URL=postgres_database).returncode == 0
     assert vpin("restore", "back", "--replace", "--yes").returncode == 0
+
+
+@pytest.mark.parametrize("command", ["backup", "restore", "export"])
+def test_the_help_has_examples(vpin: Run, command: str):
+    shown = vpin(command, "--help").stdout.decode()
+    assert "Examples:" in shown
+    assert f"vpin {command} " in shown
+    assert command in vpin("--help").stdout.decode()

@@ -67,20 +67,27 @@ async def large(
     target: Target, watch: Watch, kept: Path | None, count: int, size: Size, at_a_time: int, rounds: int
 ) -> list[Measurement]:
     """Make the accounts unless the file has them; open each, one after the other and then some at a time."""
-    if kept is not None and kept.exists():
-        accounts = [Kept(**found) for found in json.loads(kept.read_text())]
-        first = "accounts of the file, first opening"
-    else:
+    accounts = _read(kept) if kept is not None else []
+    first = "accounts of the file, first opening"
+    if not accounts:
         accounts = await _make_all(target, count, size)
         first = "accounts just made, first opening"
         if kept is not None:
-            kept.touch(mode=0o600)
-            kept.write_text(json.dumps([asdict(account) for account in accounts]))
+            _keep(kept, accounts)
     found = [await _open_all(target, watch, f"{len(accounts)} {first}", accounts, 1)]
     again = accounts * rounds
     found.append(await _open_all(target, watch, f"{len(accounts)} accounts opened again", again, 1))
     found.append(await _open_all(target, watch, f"the same, {at_a_time} at a time", again, at_a_time))
     return found
+
+
+def _read(kept: Path) -> list[Kept]:
+    return [Kept(**found) for found in json.loads(kept.read_text())] if kept.exists() else []
+
+
+def _keep(kept: Path, accounts: list[Kept]) -> None:
+    kept.touch(mode=0o600)
+    kept.write_text(json.dumps([asdict(account) for account in accounts]))
 
 
 async def _open_all(target: Target, watch: Watch, name: str, accounts: list[Kept], at_a_time: int) -> Measurement:
