@@ -1,6 +1,6 @@
 """History on PostgreSQL; see :mod:`vpin_store.history`.
 
-The tables and why they lie so on the disk: docs/adr/0010-history.md.
+The tables and why they lie so on the disk: docs/adr/0009-history.md.
 """
 
 from __future__ import annotations
