@@ -15,6 +15,7 @@ from vpin_messages.slab import Side, Up, shard_of, up_entry
 from vpin_protocol import Command, app_frame, hardware_frame
 from vpin_state.takeover import GRACE_TICKS
 from vpin_store import StoreUnavailable
+from vpin_store.history import Step
 from vpin_store.rows import Changes
 
 pytestmark = pytest.mark.anyio
@@ -100,6 +101,33 @@ async def test_what_was_taken_and_not_committed_survives_a_kill(world: World) ->
     await world.start_state()
     assert await value_of(gateway) == [b"vw\0001\0last"]
     assert gateway.closed == set()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.06])
+async def test_every_point_of_history_is_counted_once_whatever_dies(world: World, seconds: float) -> None:
+    gateway = await home(world)
+    stream = {"targetId": 0, "pin": {"pinType": "VIRTUAL", "pin": 1}}
+    graph = {"type": "ENHANCED_GRAPH", "id": 3, "width": 8, "height": 3, "dataStreams": [stream]}
+    gateway.send(APP, app_frame(Command.CREATE_WIDGET, 7, b"1\0" + json.dumps(graph).encode()))
+    await gateway.wait(lambda: (7, 200) in gateway.responses(APP))
+    account = gateway.grants[BOARD][0].account
+    for kill in range(3):
+        for number in range(100):
+            gateway.send(BOARD, write(kill * 100 + number + 1, str(number)))
+            if number % 20 == 0:
+                await asyncio.sleep(0.005)
+        await asyncio.sleep(seconds)
+        await world.kill_state()
+        await world.start_state()
+    assert await value_of(gateway) == [b"vw\0001\x0099"]
+    await world.stop_state()  # commits what is left
+    await world.store.claim(shard_of(account, SHARDS), b"later owner 1234")
+    await world.store.roll_up(b"later owner 1234", [shard_of(account, SHARDS)])
+    (pin,) = await world.store.streams([account])
+    days = await world.store.rollups(pin, Step.DAY, 0, 1 << 60, 9)
+    assert sum(day.count for day in days) == 300
+    assert sum(day.total for day in days) == 3 * sum(range(100))
+    await world.start_state()
 
 
 async def test_a_new_owner_asks_for_the_sessions_and_knows_silent_ones(world: World) -> None:
