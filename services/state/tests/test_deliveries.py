@@ -10,7 +10,7 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from measure import SENDER, Swallow
+from state_measure import SENDER, Swallow
 from state_world import World as Home
 from vpin_bus import Bus, Delivery
 from vpin_messages import slab

@@ -1,4 +1,4 @@
-"""Processor time of the hot walk, from slab to outlets, without bus and database: python services/state/tests/measure.py
+"""Processor time of the hot walk, from slab to outlets, without bus and database: python services/state/tests/state_measure.py
 
 Compare runs with each other on one machine: the best of some rounds, in nanoseconds a frame.
 """
