@@ -277,7 +277,7 @@ def test_whatever_is_in_the_queue_nothing_is_raised_and_nobody_else_feels_it(bod
         assert not [task for task in process.owner._tasks if task.done() and task.exception()]
         heard = len(process.heard)
         process.deliver(1, slab.head(SENDER, 1) + process.entry(1, slow(1, "other")))
-        assert process.values[heard:] == [b"other"]
+        assert set(process.values[heard:]) == {b"other"}  # once for each app: an entry may have brought another one
         for _ in range(700):
             for one in process.owner.shards.values():
                 one._tick()
