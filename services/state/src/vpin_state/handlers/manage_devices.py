@@ -119,7 +119,7 @@ def _place(account: Account, dash_id: int | None) -> Dashboard:
 
 @account_operation("patchDevice")
 def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """`changes`: any of name, templateId (null: none), boardType, connectionType, metadata (merged; null removes a field, or all)."""
+    """`changes`: any of name, templateId (null: none), boardType, connectionType, metadata (merged; null: none)."""
     device, changes = device_of(account, a["id"]), a["changes"]
     template = _template(account, changes.get("templateId"))
     device.name = changes.get("name", device.name)
