@@ -216,12 +216,26 @@ def test_frames_that_run_over_their_entry_take_nothing_of_the_next() -> None:
             broken = slow(1, "x" * 20)[:-cut_off]
             fast = hardware_frame(Command.HARDWARE, 1, b"vw\0" + b"2\0" + b"y" * 20)
             process.deliver(0, slab.head(SENDER, 2 * number) + process.entry(0, fast, fast[:-cut_off]) + secret)
-            process.deliver(0, slab.head(SENDER, 2 * number + 1) + process.entry(0, broken) + secret)
-        process.deliver(0, slab.head(SENDER, 10) + process.entry(0, slow(1, "good")))
+            good = process.entry(0, slow(1, "good"))
+            process.deliver(0, slab.head(SENDER, 2 * number + 1) + process.entry(0, broken) + secret + good)
 
     process = run(test)
-    assert process.values == [*[b"y" * 20] * 3, b"good"]
+    assert process.values == [b"y" * 20, b"good"] * 3
     assert process.homes[0].account.dashboards[1].bank(0).pin(ord("v"), 2).value == b"y" * 20
+
+
+def test_an_entry_that_cannot_be_read_is_left_out() -> None:
+    async def test(process: Process) -> None:
+        broken = [up_entry(kind, 5, b"\xc1", account=1) for kind in (Up.OPEN, Up.TASK, Up.REQUEST, Up.WATCH, 0)]
+        entries = [process.entry(0, slow(1, f"v{n}")) + entry for n, entry in enumerate(broken)]
+        process.deliver(0, slab.head(SENDER, 1) + b"".join(entries) + process.entry(0, slow(1, "last")))
+        process.deliver(0, slab.head(SENDER, 2) + process.entry(0, slow(1, "more"))[:-1])
+        process.deliver(0, slab.head(SENDER, 1 << 60) + process.entry(0, slow(1, "too late")))
+        process.deliver(0, slab.head(SENDER, 3) + process.entry(0, slow(1, "then")))
+
+    process = run(test)
+    assert process.values == [b"v0", b"v1", b"v2", b"v3", b"v4", b"last", b"then"]
+    assert process.owner.shards[0].instances[SENDER].applied == 3 * SLAB
 
 
 def test_cut_gives_the_rest_of_a_slab() -> None:

@@ -11,7 +11,7 @@ Theory of operation
   last commit found it, or is dropped.
 * What waits is bounded. Above `MOST_WAITING` bytes each delivery has the waiting ones applied at once, however long others
   wait, so the bus is read no faster than slabs are applied, and the rest stays with the broker.
-* A slab that can't be read loses the rest of it: counted, logged, and nobody else's.
+* An entry that can't be read is left out, a slab loses what is behind an entry that does not end in it: counted, logged.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import structlog
-from msgspec import MsgspecError
 from vpin_messages.queues import shard_queue
 from vpin_messages.slab import HEAD, SlabError, read_head
 
@@ -39,6 +38,8 @@ log = structlog.get_logger()
 
 PREFETCH = 30_000
 """Slabs that may wait for their commit: enough for the database to be away for a while without values standing still."""
+MOST_SLABS = (1 << 62) // SLAB
+"""Numbers of slabs beyond could not be stored as progress."""
 MOST_WAITING = 4 * 1024 * 1024
 """Bytes of slabs that wait while others have their turn: seconds of nothing but slow messages."""
 
@@ -125,6 +126,8 @@ class Deliveries:
         body = delivery.body
         try:
             sender, number = read_head(body)
+            if number > MOST_SLABS:
+                raise SlabError("nobody has sent so many slabs")
         except SlabError:
             metrics.slabs_malformed.inc()
             self._finish(delivery.tag)
@@ -147,9 +150,9 @@ class Deliveries:
         """Apply what is left of a slab as far as it goes now; what then is left is the slab in progress."""
         try:
             at = walk(self._shard, rest, at)
-        except (SlabError, MsgspecError, struct.error):
+        except (SlabError, struct.error) as fault:
             metrics.slabs_malformed.inc()
-            log.exception("a slab is broken, its rest is dropped", shard=self._shard.number, size=len(rest))
+            log.error("a slab is broken, its rest is dropped", shard=self._shard.number, fault=repr(fault))
             self._owner.outbox.deliver()
             at = len(rest)
         if at < len(rest):
