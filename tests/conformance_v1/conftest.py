@@ -17,7 +17,9 @@ from conformance_v1.clients import Api, Board
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
     environment = clean_environment(VPIN_REGISTRATIONS_PER_HOUR="100000")
     folder = tmp_path_factory.mktemp("v1")
-    run = Services(folder, environment) if os.environ.get("VPIN_V1_RUN") == "suite" else EmbeddedRun(folder, environment)
+    run = (
+        Services(folder, environment) if os.environ.get("VPIN_V1_RUN") == "suite" else EmbeddedRun(folder, environment)
+    )
     run.start()
     yield run  # type: ignore[misc]  # the services have what the tests use of an embedded run
     run.stop()
