@@ -27,16 +27,17 @@ from vpin.bench.client import Target, close
 RATE = 20_000
 WARM = 0.1
 """Part of the frames that is sent before memory is measured."""
-TURNS = 10
+TURN = 100_000
+"""Hostile frames at a time; plain writes come between."""
 CALM = 0.25
-"""Plain writes of a turn, for each hostile frame."""
+"""Plain writes for each hostile frame."""
 MORE_MEMORY = 1.10
 SLOWER = 2.0
 GRACE = 0.002
 """Seconds that a wait may be longer whatever it was: the machine has other work."""
 SETTLE_SECONDS = 30.0
-WAITS = 20
-"""Pings in a turn of plain writes, at least."""
+WAITS = 200
+"""Pings beside plain writes, at least."""
 
 
 async def fuzz(server: EmbeddedRun | Suite, count: int, seed: int, rate: int = RATE) -> list[str]:
@@ -48,9 +49,10 @@ async def fuzz(server: EmbeddedRun | Suite, count: int, seed: int, rate: int = R
     warm = await attack(target, account, int(count * WARM), seed, rate)
     before = {name: resident(pid) for name, pid in pids.items()}
     report, calm = Report(), Report()
-    for turn in range(1, TURNS + 1):
-        calm += await _calm(target, account, int(count * CALM) // TURNS, seed, rate)
-        report += await attack(target, account, count // TURNS, seed + 1000 * turn, rate)
+    turns = max(1, count // TURN)
+    for turn in range(1, turns + 1):
+        calm += await _calm(target, account, int(count * CALM) // turns, seed, rate, WAITS // turns)
+        report += await attack(target, account, count // turns, seed + 1000 * turn, rate)
     after = {name: await settled(pid, before[name] * MORE_MEMORY, SETTLE_SECONDS) for name, pid in pids.items()}
     await close([account.app])
     say(f"{report.frames:,} frames in {report.seconds:.0f} s, {report.connections:,} connections")
@@ -72,10 +74,10 @@ async def fuzz(server: EmbeddedRun | Suite, count: int, seed: int, rate: int = R
     return faults
 
 
-async def _calm(target: Target, account: Account, count: int, seed: int, rate: int) -> Report:
+async def _calm(target: Target, account: Account, count: int, seed: int, rate: int, waits: int) -> Report:
     """Plain writes, until there are pings enough."""
     report = Report()
-    while len(report.waits) < WAITS:
+    while len(report.waits) <= waits:
         report += await attack(target, account, count, seed, rate, hostile=False)
     return report
 
