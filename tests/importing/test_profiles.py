@@ -63,7 +63,7 @@ def test_a_profile_as_the_old_server_wrote_it_is_the_same_in_vpin(tmp_path: Path
     old = generated.profile(7)
     profile, account = taken(old, tmp_path)
     assert profile.notes.findings == []
-    found = profile_json(stored(account, profile))
+    found = profile_json(stored(account, profile), None)
     # A board that was connected when the server stopped is not any more: status and time of that are ours.
     ours = without(found, "status", "disconnectTime")
     assert ours["pinsStorage"] == old["profile"]["pinsStorage"]
@@ -111,7 +111,7 @@ def test_what_does_not_fit_is_left_out_and_the_rest_is_taken(tmp_path: Path):
     devices = [{"id": 0, "name": "B", "token": "t" * 32, "connectTime": "soon"}, {"id": 0, "name": "again"}]
     dash = {"id": 1, "name": "P", "theme": "Pink", "widgets": widgets, "devices": devices, "later": True}
     profile, account = taken(user(dashBoards=[dash, {"id": 1, "name": "twice"}, 7]) | {"shoeSize": 44}, tmp_path)
-    found = profile_json(account)["dashBoards"][0]
+    found = profile_json(account, None)["dashBoards"][0]
     assert [widget["type"] for widget in found["widgets"]] == ["GAUGE", "BUTTON", "EVENTOR"]
     assert (found["widgets"][0]["min"], found["widgets"][0]["max"], found["widgets"][0]["value"]) == (0.0, 50.0, "9")
     assert found["widgets"][1]["value"] == "8"
@@ -147,7 +147,7 @@ def test_stored_values_and_the_place_where_older_servers_had_them(tmp_path: Path
     widget = {"type": "BUTTON", "id": 1, "pin": 1, "pinType": "VIRTUAL", "value": "1"}
     dash = {"id": 1, "name": "P", "widgets": [widget], "pinsStorage": {"0-v40": "old", "0-v40-color": "#fff"}}
     profile, account = taken(user(dashBoards=[dash], pinsStorage=storage), tmp_path)
-    assert profile_json(stored(account, profile))["pinsStorage"] == {
+    assert profile_json(stored(account, profile), None)["pinsStorage"] == {
         "1-0-v5": "a\0b",
         "1-0-v5-label": "unknown properties are labels",
         "1-0-v6": {"type": "TERMINAL", "values": ["one", "two"]},
@@ -155,7 +155,7 @@ def test_stored_values_and_the_place_where_older_servers_had_them(tmp_path: Path
         "1-0-v40": "old",
         "1-0-v40-color": "#fff",
     }
-    assert profile_json(account)["dashBoards"][0]["widgets"][0]["value"] == "1"
+    assert profile_json(account, None)["dashBoards"][0]["widgets"][0]["value"] == "1"
     assert {reason for _, reason in findings(profile, "value")} == {
         "neither a text nor a list",
         "values of project 9, which is gone",
@@ -184,7 +184,7 @@ def test_a_token_that_somebody_else_has_is_given_to_nobody_twice(tmp_path: Path)
     assert not others & set(account.dirty.tokens)
     assert account.dirty.deleted_tokens == []
     assert "sharedToken" not in account.dashboards[1].settings
-    assert [app["id"] for app in profile_json(account)["apps"]] == ["blynkabcdefgh"]
+    assert [app["id"] for app in profile_json(account, None)["apps"]] == ["blynkabcdefgh"]
     assert ("project 1, device 0", "has got a new token: its board needs it") in findings(profile, "token")
     told = json.dumps([finding.reason for finding in profile.notes.findings])
     assert "other-device" not in told  # tokens are secrets
@@ -249,7 +249,7 @@ def test_whatever_stands_in_a_profile_it_is_taken_or_told(tmp_path: Path, change
         assert not isinstance(old.get("email"), str) or not old["email"].strip()
         return
     loaded = stored(account, profile)
-    profile_json(loaded)
+    profile_json(loaded, None)
     for row in (*rows_of(Item(profile, build(profile, lambda _: False), Result.TAKEN, Mark("", 0))).values,):
         assert 0 <= row.pin <= 255
         assert -(1 << 31) <= row.device_id < 1 << 31

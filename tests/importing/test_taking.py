@@ -66,7 +66,7 @@ async def test_a_folder_is_taken_over(folder: Path, store: Store):
     assert len(found) == ACCOUNTS
     for number in range(ACCOUNTS):
         rows, old = found[f"{generated.email(number)} Blynk"], generated.profile(number)
-        profile = profile_json(build_account(rows, 0))
+        profile = profile_json(build_account(rows, 0), None)
         assert profile["pinsStorage"] == old["profile"]["pinsStorage"]
         assert [dash["widgets"] for dash in profile["dashBoards"]] == [
             dash["widgets"] for dash in old["profile"]["dashBoards"]

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from state_world import NOW
 from vpin_messages.slab import Side
 from vpin_protocol import Command
 from vpin_state import registry, sessions
@@ -149,7 +150,7 @@ def bodies(victim) -> dict[int, list[tuple[object, ...]]]:
 def everything(world) -> str:
     """What an account has, with the live points of its graphs."""
     live = {d.id: str(d.bank.live) for dash in world.account.dashboards.values() for d in dash.devices.values()}
-    return json.dumps([profile_json(world.account), world.account.row.energy, live], sort_keys=True)
+    return json.dumps([profile_json(world.account, NOW), world.account.row.energy, live], sort_keys=True)
 
 
 def test_every_command_of_apps_is_tried(victim):
@@ -242,7 +243,7 @@ def test_the_owner_checks_the_token_of_a_session_against_the_account_that_it_nam
 
 def test_nobody_else_sees_a_value(victim, stranger):
     victim.send(victim.secret_board, Command.HARDWARE, "vw", 1, "classified")
-    assert "classified" in json.dumps(dashboard_json(victim.secret_dash))
+    assert "classified" in json.dumps(dashboard_json(victim.secret_dash, NOW))
     assert {session.account.id for session, _ in victim.fx.sends} == {1}
     assert stranger.fx.sends == []
 

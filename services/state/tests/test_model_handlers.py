@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from state_world import NOW
 from vpin_state.profile import pins_storage
 
 OK = 200
@@ -124,7 +125,7 @@ def test_an_update_replaces_settings_and_widgets(world):
     assert [w["id"] for w in got["widgets"]] == [7, 8, 9, 3]
     assert got["widgets"][3]["androidTokens"] == {"phone": "t"}
     assert [w.get("value") for w in got["widgets"]] == [None, None, "8", None]
-    assert pins_storage(world.account) == {"1-0-v9-label": "nine"}, "stored properties stay"
+    assert pins_storage(world.account, NOW) == {"1-0-v9-label": "nine"}, "stored properties stay"
     assert world.device.bank.pins[118, 2].lines == [b"line"]
 
 
@@ -315,7 +316,7 @@ def test_a_widget_is_paid_for_and_given_back(world):
     assert world.app_status(DELETE_WIDGET, 1, 1) == OK
     assert energy(world) == before
     assert world.app_status(GET_WIDGET, 1, 1) == 2
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
 
 
 @pytest.mark.parametrize(
@@ -354,7 +355,7 @@ def test_a_new_widget_forgets_what_the_pin_held_unless_another_shows_it(world):
     board_writes(world, 5, "old")
     world.device.bank.set_property(118, 5, "label", b"x")
     world.app_status(CREATE_WIDGET, 1, on_pin("SLIDER", 1, 5))
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
     assert "value" not in widgets(world)[0]
     board_writes(world, 5, "7")
     world.app_status(CREATE_WIDGET, 1, on_pin("LED", 2, 5))
@@ -371,7 +372,7 @@ def test_updates_keep_the_value_while_the_pin_stays(world):
     assert (got["value"], got["x"], got.get("label")) == ("7", 3, None)
     assert world.app_status(UPDATE_WIDGET, 1, on_pin("SLIDER", 1, 6)) == OK
     assert "value" not in widgets(world)[0]
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
     assert world.app_status(UPDATE_WIDGET, 1, on_pin("SLIDER", 1, 7, value="8")) == OK
     assert widgets(world)[0]["value"] == "8"
     assert world.app_status(UPDATE_WIDGET, 1, on_pin("LED", 1, 7)) == 2
@@ -448,7 +449,7 @@ def test_templates_make_tiles(tiled):
     assert tiles["templates"][0]["templateId"] == "TMPL3"
     assert tiled.app_status(UPDATE_TEMPLATE, 1, 21, template(3, (0,), pin=6)) == OK
     assert "value" not in tiled.json(GET_WIDGET, 1, 21)["tiles"][0]["pin"]
-    assert pins_storage(tiled.account) == {}
+    assert pins_storage(tiled.account, NOW) == {}
     assert tiled.app_status(DELETE_TEMPLATE, 1, 21, 3) == OK
     assert not {"templates", "tiles"} & tiled.json(GET_WIDGET, 1, 21).keys()
 
@@ -479,7 +480,7 @@ def test_widgets_in_templates(tiled):
     assert tiled.app_status(CREATE_WIDGET, 1, inner) == 6
     board_writes(tiled, 7, "x")
     assert tiled.app_status(UPDATE_WIDGET, 1, {**inner, "label": "in"}) == OK
-    assert pins_storage(tiled.account) == {"1-0-v7": "x"}
+    assert pins_storage(tiled.account, NOW) == {"1-0-v7": "x"}
     assert tiled.app_status(PROPERTY, 1, 100, "max", "5") == OK
     got = tiled.json(GET_WIDGET, 1, 21)["templates"][0]["widgets"][0]
     assert (got["label"], got["max"]) == ("in", 5.0)
@@ -488,7 +489,7 @@ def test_widgets_in_templates(tiled):
     assert tiled.app_status(DELETE_WIDGET, 1, 100) == OK
     assert "widgets" not in tiled.json(GET_WIDGET, 1, 21)["templates"][0]
     assert energy(tiled) == before
-    assert pins_storage(tiled.account) == {}
+    assert pins_storage(tiled.account, NOW) == {}
 
 
 def test_a_template_with_widgets_is_paid_for(tiled):
@@ -527,10 +528,10 @@ def test_a_board_sets_properties(world):
     assert (button["color"], button["isDefaultColor"], button["min"]) == (-750560001, False, 1000.0)
     assert image["urls"] == ["a", "c"]
     assert (menu["labels"], menu["label"]) == (["tea", "rum"], "a\x00b")
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
     assert board_sets(world, 6, "url", 3, "c") == OK
     assert board_sets(world, 5, "step", "abc") == OK
-    assert pins_storage(world.account) == {"1-0-v6-url": "3\x00c", "1-0-v5-step": "abc"}
+    assert pins_storage(world.account, NOW) == {"1-0-v6-url": "3\x00c", "1-0-v5-step": "abc"}
 
 
 @pytest.mark.parametrize(
@@ -559,7 +560,7 @@ def test_properties_reach_the_apps_of_an_active_project(world):
     world.dash.active = False
     world.clear()
     assert board_sets(world, 5, "label", "y") is None
-    assert pins_storage(world.account) == {"1-0-v5-label": "x"}
+    assert pins_storage(world.account, NOW) == {"1-0-v5-label": "x"}
     world.dash.active = True
     world.dash.settings["dataStreams"] = []
     assert board_sets(world, 5, "isDisabled", "true") == OK

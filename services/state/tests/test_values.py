@@ -28,7 +28,7 @@ def write(world, pin, *parts, kind="v", target=0):
 
 
 def shown(widget):
-    return widget_json(widget)
+    return widget_json(widget, NOW)
 
 
 def apps_hear(world, target=None):
@@ -59,7 +59,7 @@ def test_what_a_write_concerns(world, keys, kind, taken):
     widget = add(world, "SLIDER", **keys)
     write(world, 5, "9", kind=kind)
     assert (shown(widget).get("value") == "9") is taken
-    assert pins_storage(world.account) == ({} if taken else {f"1-0-{kind}5": "9"})
+    assert pins_storage(world.account, NOW) == ({} if taken else {f"1-0-{kind}5": "9"})
 
 
 def test_a_write_to_a_pwm_pin_and_an_analog_pin_has_both(world):
@@ -130,7 +130,7 @@ def test_a_terminal_keeps_25_lines_and_is_cleared(world):
     write(world, 5, "clr")
     assert apps_hear(world) == board_hears(world) == []
     assert http_values(world.device, VIRTUAL, 5, NOW) == []
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
 
 
 def test_a_map_keeps_points(world):
@@ -214,14 +214,14 @@ def test_widgets_behind_a_selector_and_in_templates_have_lists(world):
     add(world, "TERMINAL", deviceId=200_000)
     write(world, 5, "clr")
     write(world, 5, "b", "c")
-    assert pins_storage(world.account) == {"1-0-v5": {"type": "TERMINAL", "values": ["clr", "b\x00c"]}}
+    assert pins_storage(world.account, NOW) == {"1-0-v5": {"type": "TERMINAL", "values": ["clr", "b\x00c"]}}
     assert apps_hear(world) == ["1-0 vm 5 clr b c", "1-0 vw 5 b c"]
     assert board_hears(world) == ["vw 5 clr", "vw 5 b c"]
     inner = {"type": "TABLE", "id": 60, "pin": 6, "pinType": "VIRTUAL", "deviceId": -1}
     add(world, "DEVICE_TILES", templates=[{"id": 1, "deviceIds": [1], "widgets": [inner]}])
     write(world, 6, "x", target=1)
     write(world, 6, "x", target=0)
-    storage = pins_storage(world.account)
+    storage = pins_storage(world.account, NOW)
     assert (storage["1-1-v6"], storage["1-0-v6"]) == ({"type": "TABLE", "values": ["x"]}, "x")
 
 
@@ -234,7 +234,7 @@ def test_tiles_show_the_values_of_their_devices(world):
     assert apps_hear(world) == ["1-1 vw 5 21"]
     assert board_hears(world, second) == ["vw 5 21"]
     assert board_hears(world) == []
-    assert pins_storage(world.account) == {}
+    assert pins_storage(world.account, NOW) == {}
 
 
 def test_order_of_syncs(world):
@@ -261,7 +261,7 @@ def test_a_webhook_keeps_nothing(world):
     widget = add(world, "WEBHOOK", value="kept as sent")
     write(world, 5, "1")
     assert shown(widget)["value"] == "kept as sent"
-    assert pins_storage(world.account) == {"1-0-v5": "1"}
+    assert pins_storage(world.account, NOW) == {"1-0-v5": "1"}
 
 
 def test_pin_modes(world):

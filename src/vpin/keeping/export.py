@@ -60,7 +60,7 @@ async def export(
 def user_json(account: Account, host: str) -> JsonObject:
     """The User object (spec 03, 3). `pass` is the hash that vpin keeps: vpin takes it back, another server cannot."""
     row = account.row
-    profile = profile_json(account)
+    profile = profile_json(account, None)
     for dash in profile.get("dashBoards", ()):
         for device in dash.get("devices", ()):
             device["status"] = "OFFLINE"

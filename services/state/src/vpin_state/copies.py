@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vpin_state.json_rules import View, visible
 from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
-from vpin_state.places import places, strip_values, with_values
-from vpin_state.profile import dashboard_json, trimmed
+from vpin_state.places import Values, places, strip_values, with_values
+from vpin_state.profile import frame_json, trimmed
 
 if TYPE_CHECKING:
     from vpin_state.model import Dashboard, JsonObject
@@ -18,9 +18,8 @@ _DEVICE_KEYS = ("deviceId", "targetId", "deviceIds")
 
 def bare_project(dash: Dashboard) -> JsonObject:
     """The project's JSON as anybody may see it: nothing private, no values."""
-    found = dashboard_json(dash, View.PUBLIC)
-    found["widgets"] = [bare_widget(visible(widget.json, View.PUBLIC)) for widget in dash.widgets]
-    return trimmed(found)
+    widgets = [bare_widget(visible(widget.json, View.PUBLIC)) for widget in dash.widgets]
+    return trimmed(frame_json(dash, widgets, View.PUBLIC))
 
 
 def bare_widget(json: JsonObject) -> JsonObject:
@@ -57,7 +56,7 @@ def _collect(json: Any, used: set[int]) -> None:
 
 
 def with_values_of(dash: Dashboard, json: JsonObject) -> JsonObject:
-    """A copy of a widget with the values that the dashboard's widget of the same id and type shows now."""
+    """A copy of a widget with the values that are stored for the dashboard's widget of the same id and type."""
     json = bare_widget(json)
     old = dash.find_widget(json["id"])
     if old is None or old.type != json["type"]:
@@ -67,7 +66,7 @@ def with_values_of(dash: Dashboard, json: JsonObject) -> JsonObject:
             json[key] = deepcopy(old.json[key])
     if json["type"] == "DEVICE_SELECTOR":
         json["value"] = old.json["value"]
-    shown = with_values(dash, old.json)
+    shown = with_values(Values(dash, None), old.json)
     for place, before in zip(places(json), places(shown), strict=False):
         if "value" in before.holder:
             place.holder["value"] = before.holder["value"]

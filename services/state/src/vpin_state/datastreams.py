@@ -47,6 +47,15 @@ def of_target(dash: Dashboard, target: int) -> list[JsonObject] | None:
     return dash.settings.get("dataStreams") if device is None else of(device)
 
 
+def by_pin(dash: Dashboard) -> dict[int, dict[tuple[int, int], JsonObject]]:
+    """For each device of the template generation its datastreams by (kind, number); tags and selectors have none."""
+    if dash.settings.get("dataStreams") is None and not dash.account.templates:
+        return {}
+    lists = {device.id: streams for device in dash.devices.values() if (streams := of(device)) is not None}
+    indices = {id(streams): {(KIND_OF_NAME[s["pinType"]], s["pin"]): s for s in streams} for streams in lists.values()}
+    return {device: indices[id(streams)] for device, streams in lists.items()}
+
+
 def find(streams: list[JsonObject], kind: int, number: int) -> JsonObject | None:
     """The datastream on a pin."""
     return next((s for s in streams if s["pin"] == number and KIND_OF_NAME[s["pinType"]] == kind), None)

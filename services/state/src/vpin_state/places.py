@@ -1,7 +1,7 @@
 """Where widgets show values: a place is one pin of one target, and the part of the widget's JSON that has its `value`.
 
 The JSON of a widget is kept without these values; the state is in the pins. :func:`absorb` takes values out of JSON
-that an app sent, :func:`with_values` puts them into JSON that is written.
+that an app sent, :func:`with_values` puts what :class:`Values` gives into JSON that is written.
 """
 
 from __future__ import annotations
@@ -110,30 +110,57 @@ def absorb(dash: Dashboard, json: JsonObject, now: int) -> None:
             pin.set(value.encode(), ByApp(now))
 
 
-def with_values(dash: Dashboard, json: JsonObject) -> JsonObject:
+class Values:
+    """What the pins of a dashboard show at `now` (ms), as a sync tells it (spec 07, 9); None: whatever is stored."""
+
+    __slots__ = ("_banks", "_now", "_streams")
+
+    def __init__(self, dash: Dashboard, now: int | None) -> None:
+        self._banks = dash.banks
+        self._now = now or 0
+        self._streams = {} if now is None else datastreams.by_pin(dash)
+
+    def of(self, place: Place) -> bytes | None:
+        bank = self._banks.get(place.target)
+        pin = bank.pins.get((place.kind, place.number)) if bank else None
+        if self._streams and (streams := self._streams.get(place.target)) is not None:
+            stream = streams.get((place.kind, place.number))
+            return None if stream is None else datastreams.current(stream, pin, self._now)
+        return None if pin is None else pin.value
+
+    def listed(self, target: int) -> Iterator[tuple[Key, bytes]] | None:
+        """What a device of the template generation shows, in the order of its datastreams; None: it is none."""
+        streams = self._streams.get(target)
+        if streams is None:
+            return None
+        pins = self._banks[target].pins
+        found = ((pin, datastreams.current(stream, pins.get(pin), self._now)) for pin, stream in streams.items())
+        return (((target, *pin), value) for pin, value in found if value is not None)
+
+
+def with_values(values: Values, json: JsonObject) -> JsonObject:
     """The widget's JSON with the values of its pins; `json` itself is not changed."""
     kind = KINDS[json["type"]]
     if kind.pins == "one":
-        value = None if json["type"] in _SILENT else _text(dash, json, json.get("deviceId", 0))
+        value = None if json["type"] in _SILENT else _text(values, json, json.get("deviceId", 0))
         return json if value is None else {**json, "value": value}
     if kind.pins == "many" and "pins" in json:
-        return {**json, "pins": [_filled(dash, stream, json.get("deviceId", 0)) for stream in json["pins"]]}
+        return {**json, "pins": [_filled(values, stream, json.get("deviceId", 0)) for stream in json["pins"]]}
     if "tiles" in json:
-        tiles = [{**t, "pin": _filled(dash, t["pin"], t["deviceId"])} if "pin" in t else t for t in json["tiles"]]
+        tiles = [{**t, "pin": _filled(values, t["pin"], t["deviceId"])} if "pin" in t else t for t in json["tiles"]]
         return {**json, "tiles": tiles}
     return json
 
 
-def _filled(dash: Dashboard, stream: JsonObject | None, target: int) -> JsonObject | None:
-    value = None if stream is None else _text(dash, stream, target)
+def _filled(values: Values, stream: JsonObject | None, target: int) -> JsonObject | None:
+    value = None if stream is None else _text(values, stream, target)
     return stream if stream is None or value is None else {**stream, "value": value}
 
 
-def _text(dash: Dashboard, holder: JsonObject, target: int) -> str | None:
+def _text(values: Values, holder: JsonObject, target: int) -> str | None:
     for place in _place(holder, target):
-        pin = pin_of(dash, place)
-        if pin is not None and pin.value:
-            return pin.value.decode(errors="replace")
+        if value := values.of(place):
+            return value.decode(errors="replace")
     return None
 
 

@@ -1,4 +1,7 @@
-"""Profile, Dashboard and Device as JSON: what is kept, with the values put into the widgets (spec 03, 1–5 and 12)."""
+"""Profile, Dashboard and Device as JSON: what is kept, with the values put into the widgets (spec 03, 1–5 and 12).
+
+Values are those that a sync tells at `now` (ms) (spec 07, 9); without that moment they are what is stored.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,42 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from vpin_state.json_rules import PRIVATE_OF_DEVICE, View, encode, visible
-from vpin_state.places import taken, with_values
+from vpin_state.places import Values, taken, with_values
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
     from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
     from vpin_state.pins import Bank, Pin
+    from vpin_state.places import Key
 
 _NOT_LISTED = frozenset(("address", "firstConnectTime", "lastLoggedIP", "deviceOtaInfo"))
 
 
-def profile_json(account: Account) -> JsonObject:
+def profile_json(account: Account, now: int | None) -> JsonObject:
     """The whole Profile, for its owner."""
-    dashboards = [dashboard_json(dash) for dash in account.projects]
-    return trimmed({"dashBoards": dashboards, **account.body, "pinsStorage": pins_storage(account)})
+    dashboards = [dashboard_json(dash, now) for dash in account.projects]
+    return trimmed({"dashBoards": dashboards, **account.body, "pinsStorage": pins_storage(account, now)})
 
 
-def guest_profile_json(dash: Dashboard) -> JsonObject:
+def guest_profile_json(dash: Dashboard, now: int) -> JsonObject:
     """The Profile that a shared session sees: one dashboard, nothing private (spec 02, 10)."""
-    return {"dashBoards": [dashboard_json(dash, View.PUBLIC)]}
+    return {"dashBoards": [dashboard_json(dash, now, View.PUBLIC)]}
 
 
-def dashboard_json(dash: Dashboard, view: View = View.FULL) -> JsonObject:
+def dashboard_json(dash: Dashboard, now: int | None, view: View = View.FULL) -> JsonObject:
     """A dashboard with its widgets, their values, and its devices."""
+    values = Values(dash, now)
+    return frame_json(dash, [_widget_json(values, widget, view) for widget in dash.widgets], view)
+
+
+def frame_json(dash: Dashboard, widgets: list[JsonObject], view: View = View.FULL) -> JsonObject:
+    """A dashboard with these widgets and its devices."""
     found: JsonObject = {
         "id": dash.id,
         **dash.settings,
         "updatedAt": dash.updated_at,
         "isActive": dash.active,
-        "widgets": [widget_json(widget, view) for widget in dash.widgets],
+        "widgets": widgets,
         "devices": [device_json(device, view) for device in dash.devices.values()],
     }
     if view is not View.FULL:
@@ -46,9 +56,13 @@ def dashboard_json(dash: Dashboard, view: View = View.FULL) -> JsonObject:
     return found
 
 
-def widget_json(widget: Widget, view: View = View.FULL) -> JsonObject:
+def widget_json(widget: Widget, now: int | None, view: View = View.FULL) -> JsonObject:
     """A widget of a dashboard with its values."""
-    return trimmed(with_values(widget.dash, visible(widget.json, view)))
+    return _widget_json(Values(widget.dash, now), widget, view)
+
+
+def _widget_json(values: Values, widget: Widget, view: View) -> JsonObject:
+    return trimmed(with_values(values, visible(widget.json, view)))
 
 
 def device_json(device: Device, view: View = View.FULL) -> JsonObject:
@@ -81,15 +95,20 @@ def device_list_json(dash: Dashboard, view: View = View.FULL) -> list[JsonObject
     return [_without(device_json(device, view), _NOT_LISTED) for device in dash.devices.values()]
 
 
-def pins_storage(account: Account) -> JsonObject:
+def pins_storage(account: Account, now: int | None) -> JsonObject:
     """Values and properties of pins with no widget, by storage key (spec 03, 12)."""
     storage: JsonObject = {}
     for dash in account.projects:
         shown = taken(dash)
+        values = Values(dash, now)
         for bank in dash.banks.values():
-            for pin in bank.pins.values():
-                if pin.known and (bank.target, pin.kind, pin.number) not in shown:
-                    storage[_key(bank, pin.kind, pin.number)] = _stored(bank, pin)
+            listed = values.listed(bank.target)
+            if listed is not None:
+                storage |= {_key(bank, *key[1:]): _told(bank, key, value) for key, value in listed if key not in shown}
+            else:
+                for pin in bank.pins.values():
+                    if pin.known and (bank.target, pin.kind, pin.number) not in shown:
+                        storage[_key(bank, pin.kind, pin.number)] = _stored(bank, pin)
             for (kind, number, name), value in bank.properties.items():
                 storage[f"{_key(bank, kind, number)}-{name}"] = value.decode(errors="replace")
     return storage
@@ -97,6 +116,12 @@ def pins_storage(account: Account) -> JsonObject:
 
 def _key(bank: Bank, kind: int, number: int) -> str:
     return f"{bank.dash.id}-{bank.target}-{kind:c}{number}"
+
+
+def _told(bank: Bank, key: Key, value: bytes) -> Any:
+    """As the pin store has it, or the default that stands for it."""
+    pin = bank.pins.get(key[1:])
+    return value.decode(errors="replace") if pin is None or pin.value is not value else _stored(bank, pin)
 
 
 def _stored(bank: Bank, pin: Pin) -> Any:

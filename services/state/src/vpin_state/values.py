@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import parse_int32
 
-from vpin_state import schema
+from vpin_state import datastreams, schema
 from vpin_state.kinds import LISTS
-from vpin_state.places import absorb, clear_for_widget, with_values
+from vpin_state.places import absorb, clear_for_widget
 from vpin_state.routes import route
 from vpin_state.syncs import (
     SYNC_ID,
@@ -75,6 +75,8 @@ def _store_alone(fx: Effects, pin: Pin, listed: str, value: bytes) -> None:
     if pin.lines is not None or (listed and pin.value is None):
         limit = getattr(fx.config, LISTS[listed or "TERMINAL"])
         pin.lines = [*(pin.lines or ()), value][-limit:]
+        if datastreams.of_target(pin.bank.dash, pin.bank.target) is not None:
+            pin.value = value  # a datastream has one, whatever widgets make of it
         pin.updated_at = fx.moment
         pin.mark()
     else:
@@ -175,5 +177,4 @@ __all__ = [
     "pin_modes",
     "select_device",
     "store",
-    "with_values",
 ]

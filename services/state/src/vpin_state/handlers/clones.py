@@ -56,4 +56,4 @@ def _new_project(fx: Effects, session: Session, text: bytes) -> bytes:
         raise Refused(Status.NOT_ALLOWED)
     settings |= {"id": free, "isShared": False, "parentId": -1}
     dash = create_dashboard(fx, account, settings, widgets, [(json, fx.new_token()) for json in devices])
-    return compressed(dashboard_json(dash))
+    return compressed(dashboard_json(dash, fx.now))

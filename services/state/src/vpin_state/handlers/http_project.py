@@ -34,7 +34,7 @@ def project(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The project with the values of its widgets, without anything secret."""
     if device.dash.id == NO_PROJECT:
         return NOT_ACTIVE
-    found = dashboard_json(device.dash, View.HTTP)
+    found = dashboard_json(device.dash, fx.now, View.HTTP)
     if "widgets" in found:
         found["widgets"] = [_without_secrets(widget) for widget in found["widgets"]]
     return PinReply(200, _json(found))

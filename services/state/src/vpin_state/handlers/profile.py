@@ -48,9 +48,10 @@ def load_profile(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if session.shared:
         assert session.dash is not None
         dash = lookup.shared_dash(session, body or b"%d" % session.dash.id)
-        found = dashboard_json(dash, View.PUBLIC) if body else guest_profile_json(dash)
+        found = dashboard_json(dash, fx.now, View.PUBLIC) if body else guest_profile_json(dash, fx.now)
     else:
-        found = dashboard_json(lookup.dash(session, body)) if body else profile_json(session.account)
+        dash = lookup.dash(session, body) if body else None
+        found = profile_json(session.account, fx.now) if dash is None else dashboard_json(dash, fx.now)
     fx.answer(Command.LOAD_PROFILE, compressed(found))
 
 

@@ -157,4 +157,4 @@ def get(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     if len(fields) < 2:
         raise Refused(Status.ILLEGAL_COMMAND)
     widget = lookup.widget(lookup.dash(session, fields[0]), fields[1])
-    fx.answer(Command.GET_WIDGET, encode(widget_json(widget, View.PUBLIC)))
+    fx.answer(Command.GET_WIDGET, encode(widget_json(widget, fx.now, View.PUBLIC)))
