@@ -29,7 +29,7 @@ async def test_processor_time_of_a_value(store: Store) -> None:
         assert (time.process_time() - started) / ROWS < 25e-6
 
 
-async def test_time_of_loading_accounts_and_tokens(store: Store) -> None:
+async def test_processor_time_of_loading_accounts_and_tokens(store: Store) -> None:
     await store.commit(
         Changes(
             accounts=[account(n, f"{n}@example.com") for n in ACCOUNTS],
@@ -39,9 +39,9 @@ async def test_time_of_loading_accounts_and_tokens(store: Store) -> None:
             tokens=[token(f"{n:032d}", n) for n in ACCOUNTS],
         )
     )
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(await store.load_accounts(list(ACCOUNTS))) == len(ACCOUNTS)
-    assert time.perf_counter() - started < 0.1
-    started = time.perf_counter()
+    assert time.process_time() - started < 0.1
+    started = time.process_time()
     assert len(await store.find_tokens([f"{n:032d}" for n in ACCOUNTS])) == len(ACCOUNTS)
-    assert time.perf_counter() - started < 0.025
+    assert time.process_time() - started < 0.025
