@@ -1,13 +1,19 @@
-"""``Idempotency-Key``: the same key and body give the first answer again, for 24 hours (spec 08, 1)."""
+"""``Idempotency-Key``: the same key and body give the first answer again, for 24 hours (spec 08, 1).
+
+Requests and answers may hold passwords and session tokens. So an answer is kept encrypted with what only who asks again can
+give, the key and the request, and of the key a hash is kept: the database tells neither.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import hmac
+import os
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fastapi import Header, Request, Response
 from pydantic import BaseModel
 from vpin_store.rows import AnswerRow
@@ -16,6 +22,7 @@ from vpin_api.v1.context import Context, now_ms
 from vpin_api.v1.problems import Problem
 
 KEPT_MS = 24 * 3600 * 1000
+NONCE = 12  # bytes
 
 IdempotencyKey = Annotated[
     str | None,
@@ -35,23 +42,37 @@ async def once(
 ) -> Response:
     """The answer with that status and what `work` gives; without a key `work` is done each time.
 
-    Only answers of success are kept: who got an error may try again under the same key.
+    Only answers of success are kept: who got an error may try again under the same key. Account 0 is who has no session
+    yet: there a key with another request is another key, since clients do not know each other's.
     """
     if not key:
         return _response(status, await work())
-    digest = hashlib.sha256(f"{request.method} {request.url.path}\0".encode() + await request.body()).digest()
-    lock = _running.setdefault((account_id, key), asyncio.Lock())
+    asked = f"{request.method} {request.url.path}\0".encode() + await request.body()
+    name = _derived(key, b"name", b"" if account_id else asked).hex()
+    lock = _running.setdefault((account_id, name), asyncio.Lock())
     async with lock:
         now = now_ms()
-        kept = await context.store.find_answer(account_id, key, now)
+        kept = await context.store.find_answer(account_id, name, now)
         if kept is None:
             response = _response(status, await work())
-            answer = AnswerRow(account_id, key, digest, status, bytes(response.body), now + KEPT_MS)
+            sealed = _seal(_derived(key, b"answer", asked), bytes(response.body))
+            answer = AnswerRow(account_id, name, _derived(key, b"digest", asked), status, sealed, now + KEPT_MS)
             await context.store.keep_answer(answer, now)
             return response
-    if kept.digest != digest:
+    if not hmac.compare_digest(kept.digest, _derived(key, b"digest", asked)):
         raise Problem(422, "This Idempotency-Key came with another request before.")
-    return Response(kept.body, kept.status, media_type="application/json" if kept.body else None)
+    body = AESGCM(_derived(key, b"answer", asked)).decrypt(kept.body[:NONCE], kept.body[NONCE:], None)
+    return Response(body, kept.status, media_type="application/json" if body else None)
+
+
+def _derived(key: str, purpose: bytes, asked: bytes) -> bytes:
+    """32 bytes that nobody without the key can know."""
+    return hmac.digest(key.encode(), purpose + b"\0" + asked, "sha256")
+
+
+def _seal(secret: bytes, body: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + AESGCM(secret).encrypt(nonce, body, None)
 
 
 def _response(status: int, model: BaseModel | None) -> Response:

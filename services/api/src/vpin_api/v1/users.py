@@ -158,9 +158,15 @@ async def _register(context: Context, body: Registration) -> NewUser:
     return NewUser(id=account_id, email=body.email, created_at=now)  # type: ignore[arg-type]  ms become a time
 
 
-@router.post("/sessions", status_code=201, summary="Log in", responses=documented(401, 422, 429))
-async def log_in(request: Request, context: Ctx, body: Credentials) -> Session:
+@router.post(
+    "/sessions", status_code=201, summary="Log in", response_model=Session, responses=documented(401, 422, 429)
+)
+async def log_in(request: Request, context: Ctx, body: Credentials, idempotency_key: IdempotencyKey = None) -> Response:
     """Needs no session. Ten failures in a minute, of an address or of an account, and it answers 429 for a while."""
+    return await once(request, context, 0, idempotency_key, 201, lambda: _log_in(request, context, body))
+
+
+async def _log_in(request: Request, context: Context, body: Credentials) -> Session:
     email = body.email.strip().lower()
     keys = [f"account {email}", f"address {request.client.host if request.client else ''}"]
     _not_too_often(context, keys)
