@@ -120,7 +120,7 @@ class Template(Model, frozen=True, kw_only=True):
 
 
 class Device(Model, frozen=True, kw_only=True):
-    """`token` is None in lists."""
+    """`token` is None in lists and after `update`."""
 
     id: int
     name: str

@@ -46,7 +46,7 @@ class DevicePatch(Model):
 
 
 class ListedDevice(Model):
-    """A device as lists have it: without its token."""
+    """A device without its token, as lists have it and as the answer of a change does."""
 
     id: int = Field(description="Unique in the account.", examples=[2097152])
     name: str = Field(examples=["Greenhouse 1"])
@@ -99,10 +99,10 @@ async def get(context: Ctx, who: Who, device_id: DeviceId) -> Device:
 
 
 @router.patch("/{id}", summary="Change a device", responses=documented(404))
-async def patch(context: Ctx, who: Who, device_id: DeviceId, body: DevicePatch) -> Device:
-    """With a `templateId` it follows that template from now on, with null none."""
+async def patch(context: Ctx, who: Who, device_id: DeviceId, body: DevicePatch) -> ListedDevice:
+    """With a `templateId` it follows that template from now on, with null none. The answer is without the token."""
     changes = body.model_dump(by_alias=True, exclude_unset=True)
-    return Device.model_validate(await context.ask(who.account_id, "patchDevice", id=device_id, changes=changes))
+    return ListedDevice.model_validate(await context.ask(who.account_id, "patchDevice", id=device_id, changes=changes))
 
 
 @router.delete("/{id}", status_code=204, summary="Delete a device", responses=documented(404))

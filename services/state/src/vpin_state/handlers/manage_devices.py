@@ -136,7 +136,7 @@ def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     if "templateId" in changes and device.template_id != (template.id if template else ""):
         templates.attach(device, template.id if template else "")
     device.changed()
-    return PinReply(200, _json(to_json(device, with_token=True)))
+    return PinReply(200, _json(to_json(device, with_token=False)))
 
 
 @account_operation("deleteDevice")
