@@ -25,6 +25,14 @@ class SameApp(App):
     def set_password(self, password: str) -> None:
         self._hash = base64.b64encode(hashlib.sha256(password.encode() + self._salt).digest()).decode()
 
+    def write_to(self, target: str, pin: int, value: object) -> None:
+        """Write a pin of `dash-device`."""
+        self.send(Command.HARDWARE, target, "vw", pin, str(value))
+
+    def expect(self, command: int, message_id: int, body: bytes) -> None:
+        """Such a frame comes."""
+        self._wait(lambda frame: (frame.command, frame.message_id, frame.body) == (command, message_id, body))
+
     def closed(self) -> bool:
         """The server closes the connection within the time-out."""
         assert self._socket is not None

@@ -11,11 +11,22 @@ from infra.suite import Suite
 from infra.vpin import EmbeddedRun, clean_environment
 
 from conformance_v1.clients import Api, Board
+from conformance_v1.sinks import Sinks
+from conformance_v1.stored import Stored
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRun]:
-    environment = clean_environment(VPIN_REGISTRATIONS_PER_HOUR="100000")
+def sinks() -> Iterator[Sinks]:
+    """What the server tells by mail, SMS and Apprise."""
+    sinks = Sinks()
+    sinks.start()
+    yield sinks
+    sinks.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, sinks: Sinks) -> Iterator[EmbeddedRun]:
+    environment = clean_environment(VPIN_REGISTRATIONS_PER_HOUR="100000", **sinks.environment)
     folder = tmp_path_factory.mktemp("v1")
     run = (
         Services(folder, environment) if os.environ.get("VPIN_V1_RUN") == "suite" else EmbeddedRun(folder, environment)
@@ -41,6 +52,11 @@ class Services(Suite):
             self.start_services()
         else:
             super().start(tell)
+
+
+@pytest.fixture
+def stored(server: EmbeddedRun) -> Stored:
+    return Stored(server)
 
 
 @pytest.fixture

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 from infra.vpin import EmbeddedRun
+from vpin_store.passwords import app_hash, verify_password
 
 from conformance_v1.clients import PASSWORD, Api, random_email
+from conformance_v1.stored import Stored, sha256, token_of
 
 pytestmark = pytest.mark.integration
 
@@ -31,6 +34,37 @@ def test_a_session_is_valid_for_thirty_days(base: str, api: Api) -> None:
     assert timedelta(days=29, hours=23) < left <= timedelta(days=30)
     assert len(answer["token"]) * 6 >= 256, "random bits, six a character"
     assert answer["user"] == api.call("GET", "/me", 200)
+
+
+def test_a_session_slides_while_it_is_used_and_then_ends(api: Api, stored: Stored) -> None:
+    day = 24 * 3600 * 1000
+
+    def left(days: float | None = None) -> float:
+        if days is not None:
+            ends = int(time.time() * 1000 + days * day)
+            stored.rows("UPDATE token SET expires_at = $1 WHERE token = $2 RETURNING 1", ends, sha256(token_of(api)))
+        ((ends,),) = stored.rows("SELECT expires_at FROM token WHERE token = $1", sha256(token_of(api)))
+        return (ends - time.time() * 1000) / day
+
+    assert 29.9 < left() <= 30
+    assert left(days=10) < 10.1
+    api.call("GET", "/me", 200)
+    assert 29.9 < left() <= 30
+    left(days=-0.001)
+    api.call("GET", "/me", 401)
+
+
+def test_a_session_token_is_stored_hashed(api: Api, stored: Stored) -> None:
+    tokens = [token for (token,) in stored.rows("SELECT token FROM token WHERE kind = 'session'")]
+    assert sha256(token_of(api)) in tokens
+    assert token_of(api) not in tokens
+
+
+def test_the_server_keeps_argon2id_of_what_the_app_sends(api: Api, stored: Stored) -> None:
+    ((kept,),) = stored.rows("SELECT password_hash FROM account WHERE email = $1", api.email)
+    assert kept.startswith("$argon2id$")
+    assert verify_password(kept, app_hash(api.email, PASSWORD))
+    assert not verify_password(kept, PASSWORD)
 
 
 def test_an_address_is_taken_only_once_whatever_its_case(api: Api) -> None:
@@ -70,6 +104,9 @@ def test_name_and_zone_may_change(api: Api) -> None:
     assert api.call("PATCH", "/me", 200, {"tz": "Europe/Berlin"})["name"] == "Anna"
     api.call("PATCH", "/me", 422, {"tz": "Mars/Olympus"})
     api.call("PATCH", "/me", 422, {"name": None})
+    me = api.call("GET", "/me", 200)
+    api.http.patch("/me", json={"role": "admin", "email": "other@example.com", "id": 1})
+    assert api.call("GET", "/me", 200) == me, "nothing else may"
     assert api.call("GET", "/me", 200)["tz"] == "Europe/Berlin"
 
 
@@ -94,7 +131,10 @@ def test_a_new_password_outlives_a_restart_after_changes_of_the_account(api: Api
 
 
 def test_health_needs_no_session(base: str) -> None:
-    assert httpx.get(f"{base}/api/v1/health").json()["status"] == "ok"
+    health = httpx.get(f"{base}/api/v1/health").json()
+    assert health.keys() == {"status", "version"}, "details are elsewhere"
+    assert health["status"] == "ok"
+    assert re.match(r"\d+\.\d+", health["version"])
 
 
 def test_too_large_a_body_is_refused(api: Api) -> None:

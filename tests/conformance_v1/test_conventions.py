@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from conformance_v1.clients import Api
+from conformance_v1.clients import Api, random_email
+from conformance_v1.stored import Stored
 
 pytestmark = pytest.mark.integration
 
@@ -55,8 +57,12 @@ def test_keys_are_camel_case_and_times_are_rfc_3339_in_utc(api: Api) -> None:
         found = api.call("GET", path, 200)
         assert all(CAMEL.fullmatch(key) for key in keys_of(found)), path
     (value,) = api.call("GET", f"/devices/{device['id']}/values", 200)
-    for time in (value["updatedAt"], device["createdAt"], api.call("GET", f"/templates/{template}", 200)["updatedAt"]):
-        assert TIME.fullmatch(time)
+    for moment in (
+        value["updatedAt"],
+        device["createdAt"],
+        api.call("GET", f"/templates/{template}", 200)["updatedAt"],
+    ):
+        assert TIME.fullmatch(moment)
     assert isinstance(device["id"], int)
 
 
@@ -129,6 +135,79 @@ def test_a_key_makes_any_post_happen_once(api: Api, make_api: Callable[..., Api]
     assert api.call("POST", f"/devices/{device['id']}/token", 200, headers={"Idempotency-Key": "token"}) == token
     other = make_api()
     assert other.call("POST", "/templates", 201, {"name": "one"}, headers=key) != first, "a key is its account's"
+
+
+def test_a_key_is_kept_for_a_day(api: Api, stored: Stored) -> None:
+    key, me = {"Idempotency-Key": "daily"}, api.call("GET", "/me", 200)["id"]
+    first = api.call("POST", "/devices", 201, {"name": "one"}, headers=key)
+    ((ends,),) = stored.rows("SELECT expires_at FROM answer WHERE account_id = $1", me)
+    assert 23.9 < (ends / 1000 - time.time()) / 3600 <= 24
+    stored.rows(
+        "UPDATE answer SET expires_at = $1 WHERE account_id = $2 RETURNING 1", int(time.time() * 1000) + 60_000, me
+    )
+    assert api.call("POST", "/devices", 201, {"name": "one"}, headers=key) == first
+    stored.rows("UPDATE answer SET expires_at = $1 WHERE account_id = $2 RETURNING 1", int(time.time() * 1000) - 1, me)
+    assert api.call("POST", "/devices", 201, {"name": "one"}, headers=key) != first
+
+
+def test_each_post_takes_a_key(base: str) -> None:
+    for path, item in httpx.get(f"{base}/openapi.json").json()["paths"].items():
+        if path.startswith("/api/v1/") and "post" in item:
+            named = [one["name"].lower() for one in item["post"].get("parameters", ())]
+            assert "idempotency-key" in named, path
+
+
+def test_what_a_key_keeps_tells_nobody_a_password(base: str, stored: Stored) -> None:
+    """Neither a fast hash of it, which could be guessed at: the request's digest is of no use without the key."""
+    email, key = random_email(), f"key {random_email()}"
+    body = {"email": email, "password": "correct horse"}
+    for path in ("users", "sessions"):
+        answers = [
+            httpx.post(f"{base}/api/v1/{path}", json=body, headers={"Idempotency-Key": key + path}) for _ in "12"
+        ]
+        assert [answer.status_code for answer in answers] == [201, 201]
+        assert answers[0].json() == answers[1].json()
+    kept = stored.rows("SELECT key, body FROM answer")
+    token = answers[0].json()["token"]
+    assert not any(key in str(name) or token.encode() in body for name, body in kept)
+
+
+def test_a_patch_may_be_called_what_it_is(api: Api) -> None:
+    headers = {"content-type": "application/merge-patch+json"}
+    assert api.call("PATCH", "/me", 200, {"name": "Anna"}, headers=headers)["name"] == "Anna"
+
+
+def test_what_does_not_exist_and_what_can_not_be_done_are_problems_too(api: Api) -> None:
+    api.call("GET", "/nothing", 404)
+    api.call("DELETE", "/me", 405)
+    api.call("PUT", "/templates", 405)
+
+
+def test_events_are_a_list_like_the_others(api: Api) -> None:
+    path = f"/devices/{api.device()['id']}/events"
+    assert api.call("GET", path, 200) == {"items": [], "nextCursor": None}
+    for wrong in ({"limit": 501}, {"limit": 0}, {"cursor": "no cursor"}):
+        api.call("GET", path, 422, params=wrong)
+
+
+def test_another_accounts_objects_are_as_if_they_were_not_there(api: Api, make_api: Callable[..., Api]) -> None:
+    template, other = api.template(V1={}), make_api()
+    api.call("PUT", f"/templates/{template}/events/hot", 201, {"name": "Hot"})
+    for method, rest, body in (
+        ("GET", "", None),
+        ("PATCH", "", {"name": "x"}),
+        ("DELETE", "", None),
+        ("GET", "/datastreams", None),
+        ("PUT", "/datastreams/V1", {}),
+        ("DELETE", "/datastreams/V1", None),
+        ("PUT", "/events/hot", {"name": "x"}),
+        ("DELETE", "/events/hot", None),
+    ):
+        theirs = other.call(method, f"/templates/{template}{rest}", 404, body)
+        nobodys = other.call(method, f"/templates/TMPLnobodys1{rest}", 404, body)
+        assert theirs == nobodys
+    shown = api.call("GET", f"/templates/{template}", 200)
+    assert (len(shown["datastreams"]), len(shown["events"])) == (1, 1)
 
 
 def test_a_request_has_an_id(api: Api) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 
 import httpx
 import pytest
 from infra.vpin import EmbeddedRun
+from vpin_protocol import Command
 
+from conformance_v1.apps import SameApp
 from conformance_v1.clients import Api, Board
 
 pytestmark = pytest.mark.integration
@@ -37,14 +41,56 @@ def test_a_device_needs_no_project(api: Api) -> None:
     assert made.keys() == KEYS | {"token"}
     assert (made["dashId"], made["dashDeviceId"], made["templateId"]) == (None, None, None)
     assert (made["status"], made["connectedAt"], made["boardType"]) == ("offline", None, "ESP32 Dev Board")
-    assert len(made["token"]) == 32
+    assert re.fullmatch("[A-Za-z0-9_-]{32}", made["token"])
     assert api.call("GET", f"/devices/{made['id']}", 200) == made
 
 
-def test_lists_have_no_tokens(api: Api) -> None:
-    api.device()
+def test_only_three_answers_have_a_token(api: Api) -> None:
+    made = api.device()
+    path = f"/devices/{made['id']}"
+    assert api.call("GET", path, 200)["token"] == made["token"]
+    assert api.call("POST", f"{path}/token", 200).keys() == KEYS | {"token"}
     (listed,) = api.call("GET", "/devices", 200)["items"]
     assert listed.keys() == KEYS
+    assert api.call("PATCH", path, 200, {"name": "other"}).keys() == KEYS
+
+
+def test_a_board_tells_of_itself_and_where_it_is(api: Api, board: Connect) -> None:
+    made = api.device()
+    assert (made["lastIp"], made["hardwareInfo"]) == (None, {})
+    connected = board(made["token"])
+    told = ("ver", "1.3.2", "fw", "0.1.0", "build", "Nov 21 2026", "dev", "ESP32", "cpu", "esp", "con", "WiFi")
+    connected.send(Command.INTERNAL, *told, "h-beat", "20", "buff-in", "2048", "tmpl", "TMPLunknown1")
+    connected.fence()
+    shown = api.call("GET", f"/devices/{made['id']}", 200)
+    assert shown["lastIp"] == "127.0.0.1"
+    assert shown["hardwareInfo"] == {
+        "blynkVersion": "1.3.2",
+        "version": "0.1.0",
+        "build": "Nov 21 2026",
+        "boardType": "ESP32",
+        "cpuType": "esp",
+        "connectionType": "WiFi",
+        "templateId": "TMPLunknown1",
+        "heartbeatInterval": 20,
+        "buffIn": 2048,
+    }
+    connected.send(Command.INTERNAL, "ver", "1.3.3")
+    connected.fence()
+    assert api.call("GET", f"/devices/{made['id']}", 200)["hardwareInfo"]["blynkVersion"] == "1.3.3"
+    connected.socket.close()
+
+
+def test_a_device_has_the_tags_that_the_app_gave_it(api: Api, server: EmbeddedRun) -> None:
+    with SameApp(server.tls, api) as app:
+        app.make_dash(json.dumps({"id": 1, "name": "house", "createdAt": 1, "isActive": True, "widgets": []}))
+        first, second = (api.device(dashId=1) for _ in range(2))
+        assert first["tags"] == []
+        for n, (name, members) in enumerate({"upstairs": [first], "wet": [first, second]}.items()):
+            tag = {"id": 100_000 + n, "name": name, "deviceIds": [one["dashDeviceId"] for one in members]}
+            app.call(Command.CREATE_TAG, 1, json.dumps(tag))
+        tags = {one["id"]: one["tags"] for one in api.call("GET", "/devices", 200)["items"]}
+    assert tags == {first["id"]: ["upstairs", "wet"], second["id"]: ["wet"]}
 
 
 def test_a_list_has_pages(api: Api) -> None:
@@ -193,3 +239,38 @@ def test_what_was_answered_survives_a_crash(api: Api, server: EmbeddedRun) -> No
     assert api.value(made, "V1") == 5
     shown = api.call("GET", f"/devices/{made['id']}", 200)
     assert shown["token"] == made["token"]
+
+
+def test_each_kind_of_write_survives_a_crash(api: Api, server: EmbeddedRun, base: str) -> None:
+    """All of them in one crash, each answered just before."""
+    template = api.template(V1={"valueType": "INT"}, V2={}, V3={})
+    path = f"/templates/{template}"
+    gone, made, named = (api.device(template) for _ in range(3))
+    api.call("PUT", f"{path}/events/hot", 201, {"name": "Hot", "severity": "critical"})
+    token = {"token": made["token"], "code": "hot"}
+    assert httpx.get(f"{base}/external/api/logEvent", params=token).status_code == 200
+    (event,) = api.call("GET", f"/devices/{made['id']}/events", 200)["items"]
+    api.call("POST", f"/devices/{made['id']}/events/{event['id']}/resolve", 204)
+    api.call("PATCH", path, 200, {"description": "of the attic"})
+    api.call("DELETE", f"{path}/datastreams/V3", 204)
+    api.call("PUT", f"/devices/{made['id']}/values", 204, {"V1": 5, "V2": "x"})
+    api.call("DELETE", f"/devices/{made['id']}/values/V2", 204)
+    token = api.call("POST", f"/devices/{made['id']}/token", 200)["token"]
+    api.call("DELETE", f"/devices/{gone['id']}", 204)
+    api.call("PATCH", f"/devices/{named['id']}", 200, {"name": "named", "metadata": {"room": "attic"}})
+    other = Api(base, api.email)
+    other.call("DELETE", "/sessions/current", 204)
+    server.kill()
+    server.start()
+    other.call("GET", "/me", 401)
+    other.http.close()
+    shown = api.call("GET", path, 200)
+    assert ([one["pin"] for one in shown["datastreams"]], shown["description"]) == ([1, 2], "of the attic")
+    assert [one["code"] for one in shown["events"]] == ["hot"]
+    assert [one["id"] for one in api.call("GET", "/devices", 200)["items"]] == [made["id"], named["id"]]
+    assert api.call("GET", f"/devices/{made['id']}", 200)["token"] == token
+    assert [one["pin"] for one in api.call("GET", f"/devices/{made['id']}/values", 200)] == ["V1"]
+    (event,) = api.call("GET", f"/devices/{made['id']}/events", 200)["items"]
+    assert event["resolvedAt"] is not None
+    shown = api.call("GET", f"/devices/{named['id']}", 200)
+    assert (shown["name"], shown["metadata"]) == ("named", {"room": "attic"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from conformance_v1.clients import Api, Board
 from conformance_v1.reading import Stream
+from conformance_v1.sinks import Sinks
 
 pytestmark = pytest.mark.integration
 
@@ -149,3 +152,77 @@ def test_a_board_hears_of_its_metadata(api: Api, device: dict[str, Any], board: 
     assert httpx.get(f"{base}/external/api/device/meta/update", params=query).status_code == 200
     assert connected.told() == [["meta", "room", "cellar"], ["meta", "room", "garden"]]
     assert api.call("GET", path, 200)["metadata"] == {"room": "garden"}
+
+
+# -- who is told
+
+
+SECOND = 1.05
+"""An event of a code is taken once a second (spec 04, 2.4)."""
+
+
+def test_those_whom_the_definition_names_are_told(api: Api, device: dict[str, Any], base: str, sinks: Sinks) -> None:
+    receivers = {
+        "email": ["owner", "a@b.cd"],
+        "sms": ["+4917"],
+        "apprise": [f"json://{sinks.http}/apprise-{api.email}"],
+    }
+    define(api, device, "hot", description="mind it", notify=receivers)
+    log(base, device, "hot", "31 °C")
+    for to in (api.email, "a@b.cd"):
+        (mail,) = [one for one in sinks.mails(to, last="31 °C") if one.text == "31 °C"]
+        assert mail.subject == "board: Hot"
+    (sms,) = sinks.calls("/sms")
+    assert (sms.query["to"], sms.query["text"]) == (["+4917"], ["board: Hot 31 °C"])
+    (call,) = sinks.calls(f"/apprise-{api.email}")
+    told = json.loads(call.body)
+    assert (told["title"], told["message"]) == ("board: Hot", "31 °C")
+
+
+def test_without_a_description_of_its_own_an_event_has_the_definitions(
+    api: Api, device: dict[str, Any], base: str, sinks: Sinks
+) -> None:
+    define(api, device, "hot", description="mind it", notify={"email": ["owner"]})
+    log(base, device, "hot")
+    assert len(sinks.mails(api.email, last="mind it")) == 1
+
+
+def test_in_a_period_only_so_many_are_told_and_all_are_logged(
+    api: Api, device: dict[str, Any], base: str, sinks: Sinks
+) -> None:
+    """Two events side by side, one with the limit that is the default."""
+    owner = {"notify": {"email": ["owner"]}}
+    define(api, device, "hot", **owner, limit={"count": 2, "per": "day"})
+    define(api, device, "wet", **owner)
+    other = api.device(device["templateId"])
+    for n in range(3):
+        log(base, device, "hot", f"hot {n}")
+        log(base, device, "wet", f"wet {n}")
+        time.sleep(SECOND)
+    log(base, other, "wet", "of another device")
+    told = {mail.text for mail in sinks.mails(api.email, last="of another device")}
+    assert told == {"hot 0", "hot 1", "wet 0", "of another device"}
+    assert len(events(api, device)) == 6
+
+
+def test_a_limit_is_changed_with_the_definition(api: Api, device: dict[str, Any], base: str, sinks: Sinks) -> None:
+    define(api, device, "hot", notify={"email": ["owner"]})
+    log(base, device, "hot", "first")
+    path = f"/templates/{device['templateId']}/events/hot"
+    api.call("PUT", path, 200, {"name": "Hot", "notify": {"email": ["owner"]}, "limit": {"count": 5, "per": "hour"}})
+    time.sleep(SECOND)
+    log(base, device, "hot", "second")
+    assert [mail.text for mail in sinks.mails(api.email, last="second")] == ["first", "second"]
+
+
+def test_who_is_to_hear_of_an_absence_does(api: Api, device: dict[str, Any], board: Connect, sinks: Sinks) -> None:
+    define(api, device, "offline", description="away", notify={"email": ["owner"]})
+    board(device["token"]).socket.close()
+    (mail,) = sinks.mails(api.email, last="away")
+    assert mail.subject == "board: Offline"
+
+
+def test_absences_are_no_longer_ignored_than_it_says_which_is_not_at_all_by_default(
+    api: Api, device: dict[str, Any]
+) -> None:
+    assert define(api, device, "offline")["ignoreSeconds"] == 0
