@@ -96,8 +96,12 @@ class Load:
 
 
 async def http(target: Target, watch: Watch, clients: int = CLIENTS, seconds: float = 5.0) -> list[Measurement]:
-    """A run of writes, then one of reads that must all find the last value written."""
+    """A run of writes, then one of reads that must all find the last value written.
+
+    The apps that made the accounts leave before: what HTTP costs is measured, not the frames of apps that watch.
+    """
     accounts = await make_accounts(target, clients)
+    await close(account.app for account in accounts)
     loop = asyncio.get_running_loop()
     loads: list[Load] = []
     try:
@@ -108,7 +112,6 @@ async def http(target: Target, watch: Watch, clients: int = CLIENTS, seconds: fl
     finally:
         for load in loads:
             load.caller.transport.close()
-        await close(account.app for account in accounts)
 
 
 async def _run(loads: list[Load], watch: Watch, write: bool, seconds: float) -> Measurement:
