@@ -7,6 +7,8 @@ from vpin_store import Fenced, Store
 from vpin_store.history import CHUNK, DAY_MS, Step
 from vpin_store.rows import Changes, PointRow, Rollup, StreamKey
 
+from .samples import account, dashboard, template
+
 pytestmark = pytest.mark.anyio
 
 OWNER = b"o" * 16
@@ -144,6 +146,22 @@ async def test_streams_and_their_deletion(owned: Store) -> None:
     for _ in range(3):  # SQLite deletes one at a time
         await owned.tidy(START + DAY_MS, 7)
     assert [rollup.total for rollup in await minutes(owned)] == [2]
+
+
+async def test_accounts_with_history_of_those_who_were_active(owned: Store) -> None:
+    """2 has logged in, 3 changed a dashboard, 4 a template, 5 has no history."""
+    await owned.commit(
+        Changes(
+            accounts=[account(n, f"{n}@y.z", last_login_at=50 if n in (2, 5) else 49) for n in range(2, 7)],
+            dashboards=[dashboard(3, 1, updated_at=50), dashboard(6, 1, updated_at=49)],
+            templates=[template(4, "TMPL", updated_at=50), template(6, "TMPL", updated_at=49)],
+        )
+    )
+    await owned.commit(changes(*(point(1, 1, PIN._replace(account_id=n)) for n in (2, 3, 4, 6))))
+    assert await owned.accounts_with_history(50, 0, 9) == [2, 3, 4]
+    assert await owned.accounts_with_history(50, 2, 1) == [3]
+    assert await owned.accounts_with_history(51, 0, 9) == []
+    assert await owned.accounts_with_history(49, 4, 9) == [6]
 
 
 async def test_points_on_their_way_when_their_stream_is_deleted_are_gone(owned: Store) -> None:

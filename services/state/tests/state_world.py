@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 from vpin_messages.slab import Side
@@ -25,6 +26,7 @@ from vpin_state.questions import (
     Pictures,
     Question,
     Recorded,
+    RecordedPins,
     UsersOf,
     graph_data,
 )
@@ -63,6 +65,9 @@ class Past(History):
 
     def forget(self, prefix: tuple[int, ...]) -> None:
         self.kept = {key: periods for key, periods in self.kept.items() if key[1][: len(prefix)] != prefix}
+
+    async def streams(self, prefix: Sequence[int]) -> list[StreamKey]:
+        return sorted({key for _, key in self.kept if key[: len(prefix)] == tuple(prefix)})
 
     async def rollups(
         self, stream: StreamKey, step: Step, start: int, end: int, limit: int, skip: int = 0
@@ -159,6 +164,8 @@ class World:
             case Recorded(pins, step, start, end):
                 found = [pin for pin in pins if asyncio.run(self.past.rollups(pin, step, start, end, 1))]
                 return b"k" * 32, frozenset(found)
+            case RecordedPins(account_id):
+                return asyncio.run(self.past.streams([account_id]))
             case FindToken(token):
                 return self.tokens.get(token)
             case ClaimToken(row):

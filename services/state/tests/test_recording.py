@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from vpin_messages.requests import PinRequest
+from vpin_messages.slab import shard_of
 from vpin_protocol import Command, hardware_frame
 from vpin_state.collect import collect
 from vpin_state.handlers.graphs import forget
 from vpin_state.handlers.pins import extra, update
+from vpin_state.handlers.purging import PURGE
 from vpin_state.outbox import Outbox
-from vpin_state.pins import VIRTUAL
+from vpin_state.pins import ANALOG, VIRTUAL
+from vpin_state.purging import ACCOUNTS, ACTIVE_MS, WEEK_MS, Purging
 from vpin_state.recording import Recorder
 from vpin_state.rolling import DAY_MS, SETTLE_MS, Rolling
 from vpin_state.templates import Template
 from vpin_state.walk import hardware_frames
 from vpin_store import StoreUnavailable
-from vpin_store.rows import Changes
+from vpin_store.rows import Changes, StreamKey
 
 OK = 200
 
@@ -153,6 +157,7 @@ class Store:
 
     def __init__(self):
         self.rolled, self.tidied, self.trimmed, self.away = [], 0, [], False
+        self.accounts, self.since = [], 0
 
     async def roll_up(self, owner, shards):
         if self.away:
@@ -167,14 +172,21 @@ class Store:
         self.trimmed.append(after)
         return 7 if after == 0 else 0
 
+    async def accounts_with_history(self, active_since, after, limit):
+        if self.away:
+            raise StoreUnavailable
+        self.since = active_since
+        return [account for account in self.accounts if account > after][:limit]
+
 
 class Shard:
     def __init__(self, active):
         self.active = active
 
 
-def rolling(store, **shards):
-    return Rolling(store, b"o" * 16, {int(k[1:]): Shard(v) for k, v in shards.items()}, raw_days=7, minute_days=10)
+def rolling(store: Any, **shards: bool) -> Rolling:
+    owned: Any = {int(k[1:]): Shard(v) for k, v in shards.items()}
+    return Rolling(store, b"o" * 16, owned, Purging(store, 4, print), raw_days=7, minute_days=10)
 
 
 def test_rolling_up_once_a_minute_and_again_after_the_database_was_away():
@@ -199,3 +211,49 @@ def test_only_the_owner_of_shard_0_tidies_up():
     rolling(store, s1=True).tick(DAY_MS, asyncio.run)
     assert store.rolled == [[1]]
     assert not store.tidied
+
+
+def test_accounts_are_purged_once_a_week_some_a_minute():
+    store: Any = Store()
+    handed: list[int] = []
+    work = Purging(store, 4, handed.append)
+    start = 1000 * WEEK_MS
+
+    def minutes(first: int, *shards: int) -> list[int]:
+        handed.clear()
+        for minute in range(5):
+            asyncio.run(work.go_on(first + minute * 60_000, list(shards)))
+        return list(handed)
+
+    store.accounts = list(range(1, 2 * ACCOUNTS + 3))
+    assert minutes(start - 60_000 * 5, 0, 1, 2, 3) == [], "the week in which the process starts"
+    store.away = True
+    with pytest.raises(StoreUnavailable):
+        minutes(start, 0)
+    store.away = False
+    assert minutes(start, 0, 1, 2, 3) == store.accounts
+    assert store.since == start + 2 * 60_000 - ACTIVE_MS
+    assert minutes(start + WEEK_MS - 300_000, 0, 1, 2, 3) == [], "enough for this week"
+    assert minutes(start + WEEK_MS, 1, 2) == [a for a in store.accounts if shard_of(a, 4) in (1, 2)]
+
+
+def test_history_that_nothing_names_is_purged(drawn):
+    drawn.add_device(1)
+    source = {"type": "DEVICE", "deviceIds": [0], "dataStreams": [{"pin": 5, "pinType": "VIRTUAL", "isSelected": True}]}
+    report = {"type": "REPORT", "id": 9, "width": 1, "height": 1, "reportSources": [source]}
+    assert drawn.app_status(Command.CREATE_WIDGET, 1, report) == OK
+    template = drawn.account.templates["TMPLx"] = Template(drawn.account, "TMPLx", "t", {})
+    template.streams += [{"pin": pin, "pinType": "VIRTUAL", "history": h} for pin, h in ((7, "rollups"), (8, "none"))]
+    drawn.add_device(2).template_id = "TMPLx"
+    named = {(1, 0, VIRTUAL, 1), (1, 0, VIRTUAL, 5), (1, 1, VIRTUAL, 5), (1, 2, VIRTUAL, 7)}
+    others = {(1, 0, VIRTUAL, 2), (1, 0, ANALOG, 1), (1, 1, VIRTUAL, 1), (1, 2, VIRTUAL, 8), (1, 9, VIRTUAL, 1)}
+    others |= {(7, 0, VIRTUAL, 1)}
+    for pin in named | others:
+        drawn.past.record(StreamKey(drawn.account.id, *pin), 0, 1.0)
+    drawn.perform(PURGE)
+    drawn.store()
+    assert {stream[1:] for _, stream in drawn.past.kept} == named
+    assert drawn.app_status(Command.DELETE_WIDGET, "1\x005") == OK
+    drawn.perform(PURGE)
+    drawn.store()
+    assert {stream[1:] for _, stream in drawn.past.kept} == named - {(1, 0, VIRTUAL, 1)}

@@ -40,6 +40,15 @@ _OF_STREAM = (
 )
 
 
+_ACTIVE_WITH_HISTORY = (
+    "SELECT id FROM account WHERE id > $2 AND EXISTS (SELECT 1 FROM stream WHERE account_id = account.id)"
+    " AND (last_login_at >= $1"
+    " OR EXISTS (SELECT 1 FROM dashboard WHERE account_id = account.id AND updated_at >= $1)"
+    " OR EXISTS (SELECT 1 FROM template WHERE account_id = account.id AND updated_at >= $1))"
+    " ORDER BY id LIMIT $3"
+)
+
+
 class Step(StrEnum):
     """Length of a period."""
 
@@ -156,6 +165,12 @@ class History:
         columns = ", ".join(names)
         sql = f"SELECT {columns} FROM stream WHERE {condition} ORDER BY {columns}"  # noqa: S608
         return await self._watch(self._past.fetch_numbers(sql, "qiiii", StreamKey, *prefix))
+
+    async def accounts_with_history(self, active_since: int, after: int, limit: int) -> list[int]:
+        """Ids above `after`, ascending, of accounts with a pin that was ever recorded, if somebody has logged in or changed
+        a dashboard or template since that moment (ms)."""
+        found = await self._watch(self._past.fetch_numbers(_ACTIVE_WITH_HISTORY, "q", None, active_since, after, limit))
+        return [record[0] for record in found]
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         """Store whole periods, in place of what is there of the same ones (an import); of equal ones the last counts.

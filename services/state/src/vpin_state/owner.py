@@ -24,10 +24,12 @@ from vpin_state import dispatch, registry
 from vpin_state.campaigns import Campaigns
 from vpin_state.commits import Commits
 from vpin_state.effects import Effects
+from vpin_state.handlers.purging import PURGE
 from vpin_state.handlers.reports import RUN_DUE
 from vpin_state.memory import Memory
 from vpin_state.outbox import Outbox
 from vpin_state.publishing import Publisher
+from vpin_state.purging import Purging
 from vpin_state.questions import Question, find_answer
 from vpin_state.rolling import Rolling
 from vpin_state.shard import Shard
@@ -79,7 +81,12 @@ class Owner:
             tells_values=config.tells_values,
         )
         self.rolling = Rolling(
-            store, self.sender, self.shards, raw_days=config.raw_days, minute_days=config.minute_days
+            store,
+            self.sender,
+            self.shards,
+            Purging(store, shards, lambda account_id: self.hand_over(account_id, Task(PURGE, []))),
+            raw_days=config.raw_days,
+            minute_days=config.minute_days,
         )
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows

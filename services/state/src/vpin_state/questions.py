@@ -105,7 +105,25 @@ class Recorded:
     end: int
 
 
-Question = OpenEvents | GraphData | Recorded | FindToken | ClaimToken | UsersOf | DashboardOf | HandOver | Pictures
+@dataclass(frozen=True, slots=True)
+class RecordedPins:
+    """All pins of an account that have history (list of StreamKey)."""
+
+    account_id: int
+
+
+Question = (
+    OpenEvents
+    | GraphData
+    | Recorded
+    | RecordedPins
+    | FindToken
+    | ClaimToken
+    | UsersOf
+    | DashboardOf
+    | HandOver
+    | Pictures
+)
 
 
 async def find_answer(question: Question, owner: Owner) -> Any:
@@ -127,6 +145,8 @@ async def find_answer(question: Question, owner: Owner) -> Any:
         case Recorded(pins, step, start, end):
             found = [pin for pin in pins if await owner.store.rollups(pin, step, start, end, 1)]
             return await owner.store.key(downloads.KEY), frozenset(found)
+        case RecordedPins(account_id):
+            return await owner.store.streams([account_id])
         case HandOver(tasks):
             for at in range(0, len(tasks), TASKS_AT_ONCE):
                 outlets = {owner.hand_over(account_id, task) for account_id, task in tasks[at : at + TASKS_AT_ONCE]}

@@ -79,9 +79,15 @@ def recorder(pin: Pin) -> Recorder | None:
     if bank.target >= FIRST_TAG:
         return None
     live = key in live_pins(dash)
-    kept = _kept(bank, *key)
-    logged = kept != "none" or _is_reported(dash, key) or _is_drawn(dash, bank.target, key)
-    return Recorder(pin, logged=logged, keep=kept == "raw", live=live) if logged or live else None
+    keep = _kept(bank, *key) == "raw"
+    logged = is_logged(bank, *key)
+    return Recorder(pin, logged=logged, keep=keep, live=live) if logged or live else None
+
+
+def is_logged(bank: Bank, kind: int, number: int) -> bool:
+    """Whether the pin of a device has history: its datastream says so, or a report or graph of the dashboard names it."""
+    key = (kind, number)
+    return _kept(bank, *key) != "none" or _is_reported(bank.dash, key) or _is_drawn(bank.dash, bank.target, key)
 
 
 def _kept(bank: Bank, kind: int, number: int) -> str:

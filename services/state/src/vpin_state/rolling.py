@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -14,6 +14,7 @@ from vpin_state import metrics
 if TYPE_CHECKING:
     from vpin_store.history import History
 
+    from vpin_state.purging import Purging
     from vpin_state.shard import Shard
 
 log = structlog.get_logger()
@@ -27,14 +28,22 @@ TRIM_STREAMS = 200
 
 
 class Rolling:
-    """Rolls up the active ones of `shards`; the one who has shard 0 also tidies up for all."""
+    """Rolls up the active ones of `shards` and has them purged; the one who has shard 0 also tidies up for all."""
 
     def __init__(
-        self, store: History, sender: bytes, shards: dict[int, Shard], *, raw_days: int, minute_days: int
+        self,
+        store: History,
+        sender: bytes,
+        shards: Mapping[int, Shard],
+        purging: Purging,
+        *,
+        raw_days: int,
+        minute_days: int,
     ) -> None:
         self._store = store
         self._sender = sender
         self._shards = shards
+        self._purging = purging
         self._raw_days = raw_days
         self._minutes_kept = minute_days * 1440
         self._minute = 0  # that was begun last, since 1970
@@ -57,6 +66,7 @@ class Rolling:
             if 0 in shards:
                 await self._store.tidy(now, self._raw_days)
                 await self._trim(now // DAY_MS)
+            await self._purging.go_on(now, shards)
             self._minute = (now - SETTLE_MS) // MINUTE_MS
         except StoreUnavailable:
             log.warning("the database is away, the roll-up of history waits")
