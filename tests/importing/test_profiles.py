@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Set
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +239,7 @@ def places_in(value: Any) -> list[tuple[Any, Any]]:
 @given(st.lists(st.tuples(st.integers(min_value=0), junk), min_size=1, max_size=4))
 def test_whatever_stands_in_a_profile_it_is_taken_or_told(tmp_path: Path, changes: list[tuple[int, Any]]):
     """Anything anywhere: no error, rows that a database takes, and the rest of the profile is there."""
-    old = generated.profile(3)
+    old = deepcopy(generated.profile(3))  # defaults in it are those of vpin
     for number, value in changes:
         places = places_in(old)
         container, key = places[number % len(places)]
