@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from infra.suite import Suite
 from infra.vpin import EmbeddedRun, clean_environment
 
 from conformance_v1.clients import Api, Board
+from conformance_v1.points import Past, record
+from conformance_v1.reading import Stream
 from conformance_v1.sinks import Sinks
 from conformance_v1.stored import Stored
 
@@ -34,6 +38,22 @@ def server(tmp_path_factory: pytest.TempPathFactory, sinks: Sinks) -> Iterator[E
     run.start()
     yield run  # type: ignore[misc]  # the services have what the tests use of an embedded run
     run.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def recorded(server: EmbeddedRun) -> Iterator[Past]:
+    """Points that are sent before the first test, so that their minutes are added up when they are asked for."""
+    past = record(f"http://{server.http}")
+    yield past
+    past.api.http.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet(server: EmbeddedRun) -> Iterator[tuple[Stream, float]]:
+    """A stream that is open from the first test on, of an account where nothing happens; and since when (monotonic)."""
+    api = Api(f"http://{server.http}")
+    with contextlib.closing(api.http), Stream(api) as stream:
+        yield stream, time.monotonic()
 
 
 class Services(Suite):

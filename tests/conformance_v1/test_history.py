@@ -1,4 +1,4 @@
-"""History of pins (spec 08, 4). Minutes are added up once a minute: the tests of periods share one wait."""
+"""History of pins (spec 08, 4). Minutes are added up once a minute: of points that were sent before any other test."""
 
 from __future__ import annotations
 
@@ -6,72 +6,38 @@ import csv
 import io
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from infra.vpin import EmbeddedRun
 
 from conformance_v1.clients import Api
+from conformance_v1.points import DAY, HOUR, MINUTE, Past, send
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 ROLL_UP_SECONDS = 80
-
-
-class Past(NamedTuple):
-    api: Api
-    device: dict[str, Any]
-    now: int  # start of a minute, ms
-
-    def history(self, pin: str = "V1", **wanted: object) -> list[list[float]]:
-        return self.read(pin, **wanted)["points"]
-
-    def read(self, pin: str = "V1", **wanted: object) -> Any:
-        params = {"pin": pin, **{name.rstrip("_"): value for name, value in wanted.items()}}
-        return self.api.call("GET", f"/devices/{self.device['id']}/history", 200, params=params)
 
 
 def rfc3339(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat().replace("+00:00", "Z")
 
 
-def send(base: str, device: dict[str, Any], pin: str, points: list[tuple[int, float]]) -> None:
-    """Points with their times, as a board sends a backlog."""
-    answer = httpx.post(f"{base}/external/api/batch/update?token={device['token']}&pin={pin}", json=points)
-    assert (answer.status_code, answer.text) == (200, "OK")
-
-
 @pytest.fixture(scope="module")
-def past(server: EmbeddedRun) -> Iterator[Past]:
-    """A device with raw points (V1), rollups (V2) and no history (V3), its minutes added up."""
-    base = f"http://{server.http}"
-    api = Api(base)
-    kinds: dict[str, dict[str, object]] = {
-        "V1": {"valueType": "DOUBLE", "history": "raw"},
-        "V2": {"valueType": "DOUBLE"},
-        "V3": {"history": "none"},
-    }
-    device = api.device(api.template("Kind", **kinds))
-    past = Past(api, device, int(time.time() * 1000) // MINUTE * MINUTE)
-    points = [(past.now - 2 * DAY + 1, 5.0), (past.now - 2 * HOUR + 1000, 7.0), (past.now - 2 * HOUR + 2000, 10.0)]
-    for pin in ("V1", "V2", "V3"):
-        send(base, device, pin, [*points, (past.now - 3 * MINUTE, -2.5)])
+def past(recorded: Past) -> Past:
+    """What was recorded when the tests began, added up."""
     deadline = time.monotonic() + ROLL_UP_SECONDS
-    while not past.history("V2"):
+    while not recorded.history("V2"):
         assert time.monotonic() < deadline, "nothing was added up"
         time.sleep(0.3)
-    yield past
-    api.http.close()
+    return recorded
 
 
 def test_raw_points_are_there_at_once(api: Api, base: str) -> None:
     now = int(time.time() * 1000)
     device = api.device(api.template(V1={"valueType": "DOUBLE", "history": "raw"}))
-    past = Past(api, device, now)
+    past = Past(api, device, now, device)
     send(base, device, "v1", [(now - 2000, 1.0), (now - 3000, 2.0)])
     api.call("PUT", f"/devices/{device['id']}/values/V1", 204, {"value": 3})
     before, after, written = past.history(step="raw")
@@ -83,6 +49,20 @@ def test_raw_points_are_there_at_once(api: Api, base: str) -> None:
 def test_only_raw_history_keeps_points(past: Past) -> None:
     assert [value for _, value in past.history("V1", step="raw")] == [5.0, 7.0, 10.0, -2.5]
     assert past.history("V2", step="raw") == []
+
+
+def test_rollups_are_kept_of_numbers_and_nothing_of_the_rest_unless_it_is_said(api: Api) -> None:
+    kinds: dict[str, dict[str, object]] = {
+        "INT": {},
+        "DOUBLE": {},
+        "ENUM": {"enumValues": [0, 1]},
+        "STRING": {},
+        "LOCATION": {},
+        "RAW": {},
+    }
+    template = api.template(**{f"V{n}": fields | {"valueType": kind} for n, (kind, fields) in enumerate(kinds.items())})
+    shown = api.call("GET", f"/templates/{template}/datastreams", 200)
+    assert [one["history"] for one in shown] == ["rollups", "rollups", "none", "none", "none", "none"]
 
 
 def test_periods_begin_at_their_start_and_minutes_are_the_rule(past: Past) -> None:
@@ -120,6 +100,7 @@ def test_csv_has_a_header_line(past: Past) -> None:
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/csv")
     rows = list(csv.reader(io.StringIO(answer.text)))
+    assert answer.headers["transfer-encoding"] == "chunked", "it is streamed"
     assert rows[0] == ["time", "value"]
     assert [[int(at), float(value)] for at, value in rows[1:]] == past.history("V2")
     last = past.api.http.get(path, params={"pin": "V2", "limit": 1}, headers={"accept": "text/csv"})
@@ -159,7 +140,7 @@ def test_what_is_deleted_is_gone_and_the_value_stays(api: Api, base: str) -> Non
     now = int(time.time() * 1000)
     kind: dict[str, object] = {"valueType": "DOUBLE", "history": "raw"}
     device = api.device(api.template(V1=kind, V2=kind, V4=kind))
-    past = Past(api, device, now)
+    past = Past(api, device, now, device)
     for pin in ("V1", "V2", "V4"):
         send(base, device, pin, [(now - 1000, 4.0)])
     path = f"/devices/{device['id']}/history"
@@ -171,6 +152,23 @@ def test_what_is_deleted_is_gone_and_the_value_stays(api: Api, base: str) -> Non
     api.call("DELETE", path, 204, params={"pin": "V1"})
     send(base, device, "V1", [(now, 5.0)])
     assert past.history(step="raw") == [[now, 5.0]]
+
+
+def test_deleting_takes_periods_too_and_of_that_device_alone(past: Past) -> None:
+    path, doomed = f"/devices/{past.other['id']}/history", past._replace(device=past.other)
+
+    def left(pin: str) -> list[int]:
+        return [len(doomed.history(pin, step=step)) for step in ("raw", "minute", "hour", "day")]
+
+    before, counts = past.history("V2"), left("V1")
+    assert counts[0] == 4
+    assert all(counts)
+    assert doomed.history("V2") == before
+    past.api.call("DELETE", path, 204, params={"pin": "V2"})
+    assert (left("V1"), left("V2")) == (counts, [0, 0, 0, 0])
+    past.api.call("DELETE", path, 204)
+    assert left("V1") == [0, 0, 0, 0]
+    assert past.history("V2") == before
 
 
 def test_an_export_of_the_iot_api_is_a_zip(past: Past, base: str) -> None:

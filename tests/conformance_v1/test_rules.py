@@ -138,7 +138,7 @@ def test_without_its_word_in_time_the_value_stays_and_apps_are_told(api: Api, ap
 def test_a_value_is_given_up_after_its_time(api: Api, board: Connect) -> None:
     rule = {"valueType": "INT", "syncWithLatest": True, "defaultValue": "9", "invalidateAfter": 0.7}
     policies = ("NOTHING", "DEFAULT", "NO_DATA", "EMPTY", "DASHES")
-    streams: dict[str, dict[str, object]] = {f"V{n}": rule | {"invalidateTo": name} for n, name in enumerate(policies)}
+    streams = {f"V{n}": rule | {"invalidateTo": name} for n, name in enumerate(policies)}
     template = api.template(**streams, V9={"valueType": "INT", "syncWithLatest": True})
     device = api.device(template)
     connected = board(device["token"])
