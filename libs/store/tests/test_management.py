@@ -61,6 +61,13 @@ async def test_a_first_answer_is_kept_until_it_is_out_of_date(store: Store) -> N
     assert await store.find_answer(1, "key\0", now=0) is None
 
 
+async def test_a_token_is_prolonged_if_it_is_still_there(store: Store) -> None:
+    await store.commit(Changes(tokens=[token("there", 1, kind="session", expires_at=5)]))
+    for name, expires_at in (("there", 9), ("there", 7), ("gone", 9)):
+        await store.prolong_token(name, expires_at)
+    assert {name: row.expires_at for name, row in (await store.find_tokens(["there", "gone"])).items()} == {"there": 9}
+
+
 async def test_tokens_of_a_kind_are_deleted_but_one(store: Store) -> None:
     now = 1_795_322_283_721  # ms: more than 32 bits hold
     sessions = [token(name, 1, kind="session", expires_at=now + n) for n, name in enumerate("abc", 1)]

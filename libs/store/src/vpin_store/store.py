@@ -204,6 +204,10 @@ class Store(History):
         await self._watch(self._driver.write(self._sql.claim_token, *values))
         return (await self.find_tokens([row.token]))[row.token]
 
+    async def prolong_token(self, token: str, expires_at: int) -> None:
+        """It is out of date later than before; one that was deleted meanwhile stays so."""
+        await self._watch(self._driver.write(self._sql.prolong, escape(token), expires_at))
+
     async def key(self, name: str) -> bytes:
         """A secret of this installation by its name, made when it is first asked for: 32 bytes."""
         body = json.dumps(secrets.token_hex(32)).encode()
@@ -337,6 +341,7 @@ class _Texts:
             "SELECT count(*) FROM token "
             "WHERE kind = $1 AND account_id = $2 AND dash_id = $3 AND device_id = $4 AND expires_at > $5"
         )
+        self.prolong = "UPDATE token SET expires_at = $2 WHERE token = $1 AND expires_at < $2"
         self.forget_tokens = "DELETE FROM token WHERE kind = $1 AND expires_at > 0 AND expires_at <= $2"
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.timed = "SELECT id FROM account WHERE timed ORDER BY id"

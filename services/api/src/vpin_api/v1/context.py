@@ -13,7 +13,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from vpin_messages.requests import PinReply
 from vpin_store import Store, StoreUnavailable
-from vpin_store.rows import Changes, TokenRow
+from vpin_store.rows import TokenRow
 
 from vpin_api.administration import Administrators
 from vpin_api.failures import Failures
@@ -117,7 +117,7 @@ async def _prolonged(context: Context, stored: str) -> TokenRow | None:
     if row is None or row.kind != SESSION or row.expires_at <= now:
         return None
     if row.expires_at < now + SESSION_MS - SLIDE_MS:
-        await context.store.commit(Changes(tokens=[row._replace(expires_at=now + SESSION_MS)]))
+        await context.store.prolong_token(stored, now + SESSION_MS)
     return row
 
 
