@@ -60,6 +60,15 @@ def test_a_datastream_has_its_defaults(api: Api) -> None:
     assert [stream["id"] for stream in api.call("GET", path, 200)] == [1, 2]
 
 
+def test_labels_and_color_are_kept(api: Api) -> None:
+    labels = {"0": "Off", "1": "On"}
+    stream = {"valueType": "ENUM", "enumValues": [0, 1], "enumLabels": labels, "color": "#D3435C", "unit": "°C"}
+    template = api.template(V1=stream)
+    (shown,) = api.call("GET", f"/templates/{template}/datastreams", 200)
+    assert (shown["enumLabels"], shown["color"], shown["unit"]) == (labels, "#D3435C", "°C")
+    api.call("PUT", f"/templates/{template}/datastreams/V1", 422, stream | {"color": "#D3435"})
+
+
 def test_putting_again_replaces_and_is_idempotent(api: Api) -> None:
     template = api.template(V1={"name": "one", "unit": "°C"}, V2={})
     path = f"/templates/{template}/datastreams/V1"

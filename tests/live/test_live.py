@@ -198,6 +198,21 @@ async def test_a_reader_that_does_not_read_is_bounded_and_told_once(world: World
     assert (await slow.next("value"))[1]["value"] == "live"
 
 
+async def test_what_is_missed_is_kept_for_a_minute(world: World, api: Api) -> None:
+    account, _ = await home(world, api)
+    listener = await api.read(account)
+    await listener.next("hello")
+    await listener.close()
+    left = asyncio.get_running_loop().time()
+    async with asyncio.timeout(5):
+        await api.call(account, "listDevices", after=-1, limit=1)  # comes behind the farewell
+    found = world.owner.accounts[account]
+    assert found is not None
+    assert found.watch is not None
+    assert not found.watch.until, "nobody reads"
+    assert found.watch.ends > left + 60
+
+
 async def test_a_watch_ends_when_nobody_comes_back(world: World, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     from vpin_state import watches
 

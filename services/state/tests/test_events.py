@@ -148,6 +148,16 @@ def test_notifications_of_an_event_keep_a_distance(pump: World) -> None:
     assert len(pump.fx.jobs) == 3
 
 
+@pytest.mark.parametrize(("per", "ms"), [("minute", 60_000), ("hour", 3_600_000), ("day", 86_400_000)])
+def test_a_limit_holds_for_its_period(pump: World, per: str, ms: int) -> None:
+    define(pump, "hot", notify={"email": ["owner"]}, limit={"count": 2, "per": per})
+    begin = pump.fx.now
+    for after in (0, ms // 10, ms - 1, ms + 1000, ms + ms // 10):
+        pump.fx.now = begin + after
+        assert log(pump, "hot") == 200
+    assert len(pump.fx.jobs) == 4, "two, none in the rest of the period, and each again when it is over for it"
+
+
 def test_each_kind_of_receiver_has_its_job(pump: World) -> None:
     notify = {"email": ["owner", "b@x.org"], "sms": ["+49"], "apprise": ["ntfy://topic"], "push": ["owner"]}
     define(pump, "hot", notify=notify)
