@@ -106,10 +106,11 @@ class Board:
         self._synced = {}
         asks = self._firmware.sync(COUNTER, SENSOR, BUTTON) if self._firmware.old else self._firmware.sync_all()
         self._sync_id = _message_id(asks)
+        applied = self.readings.fenced, self.presses.fenced
         self._send(asks)
         await self.fence()
         self._totals.syncs += 1
-        self._compare()
+        self._compare(*applied)
         self._caught_up = True
 
     async def fence(self) -> None:
@@ -216,18 +217,18 @@ class Board:
         elif operation not in (b"vw", b"dw", b"aw", b"pm"):
             self._send(self._firmware.answer_unknown(frame.message_id))
 
-    def _compare(self) -> None:
-        """The answer of the sync against what the last writes can have left."""
+    def _compare(self, readings: int, presses: int) -> None:
+        """The answer of the sync against what the last writes can have left, and what of them was applied when it was asked."""
         counter = int(self._synced.get(COUNTER, 0))
-        if not self.readings.may_be(counter):
-            self._stale(f"counter {counter}, not {self.readings.fenced} to {self.readings.sent}")
-        sensor, sent = self._synced.get(SENSOR), self.readings
-        possible = {text for number, text in self._texts if sent.fenced <= number <= sent.sent}
-        if sent.fenced and sensor not in possible:
+        if not self.readings.may_be(counter, readings):
+            self._stale(f"counter {counter}, not {readings} to {self.readings.sent}")
+        sensor = self._synced.get(SENSOR)
+        possible = {text for number, text in self._texts if self.readings.may_be(number, readings)}
+        if readings and sensor not in possible:
             self._stale(f"sensor {sensor}")
         press = int(self._synced.get(BUTTON, 0))
-        if not self.presses.may_be(press):
-            self._stale(f"button {press}, not {self.presses.fenced} to {self.presses.sent}")
+        if not self.presses.may_be(press, presses):
+            self._stale(f"button {press}, not {presses} to {self.presses.sent}")
         self.presses.caught_up(max(press, self.presses.seen) if press else self.presses.seen)
 
     def _stale(self, what: str) -> None:

@@ -50,9 +50,12 @@ class Stream:
         self._skip(self.sent + 1)
         self.seen = self.sent
 
-    def may_be(self, number: int) -> bool:
-        """Whether a stored value is one that the last writes can have left."""
-        return self.fenced <= number <= self.sent
+    def may_be(self, number: int, since: int) -> bool:
+        """Whether a value that the server told is one that the last writes can have left.
+
+        `since`: what was `fenced` when it was asked; a number that was applied behind the question need not be in the answer.
+        """
+        return since <= number <= self.sent
 
     def _skip(self, number: int) -> None:
         missing = number - self.seen - 1
