@@ -20,16 +20,23 @@ class PartError(RuntimeError):
     """A part did not start or stop; the message has the end of its log."""
 
 
+_given: set[int] = set()
+"""Ports that were handed out: between the question and its listening nobody else may get the same."""
+
+
 def free_port() -> int:
-    """A loopback port nobody listens on, below the range that the system gives to outgoing connections."""
+    """A loopback port nobody listens on, below the range that the system gives to outgoing connections; each but once."""
     for _ in range(1000):
         port = random.randint(15_000, 32_000)
+        if port in _given:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise PartError("no free loopback port between 15000 and 32000")
 

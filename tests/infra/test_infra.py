@@ -97,3 +97,7 @@ async def _run(url: str, statement: str) -> None:
 
 def test_free_ports_are_below_the_range_of_outgoing_connections():
     assert 15_000 <= free_port() < 32_768
+
+
+def test_no_port_is_given_twice():
+    assert len({free_port() for _ in range(300)}) == 300
