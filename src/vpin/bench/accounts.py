@@ -7,11 +7,15 @@ import base64
 import hashlib
 import json
 import secrets
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from vpin_protocol import Command, Status
 
 from vpin.bench.client import BenchError, Link, Target, close, connect_app, connect_device
+
+T = TypeVar("T")
 
 APP_NAME = "Blynk"
 DASH = 1
@@ -41,11 +45,16 @@ class Pair:
 
 async def make_accounts(target: Target, count: int, devices: int = 1) -> list[Account]:
     """``count`` new accounts with ``devices`` boards each; their app sessions are open."""
-    gate = asyncio.Semaphore(AT_A_TIME)
+    return await make_many(lambda: _make_account(target, devices), count, AT_A_TIME)
 
-    async def one() -> Account:
+
+async def make_many(make: Callable[[], Coroutine[Any, Any, T]], count: int, at_a_time: int) -> list[T]:
+    """What ``count`` calls of ``make`` return, some at a time; the first BenchError ends them all."""
+    gate = asyncio.Semaphore(at_a_time)
+
+    async def one() -> T:
         async with gate:
-            return await _make_account(target, devices)
+            return await make()
 
     try:
         async with asyncio.TaskGroup() as group:

@@ -14,8 +14,8 @@ import time
 
 from vpin_protocol import Command, Status, hardware_frame, hardware_response
 
-from vpin.bench.accounts import make_accounts
-from vpin.bench.client import BenchError, Target, close
+from vpin.bench.accounts import close_accounts, make_accounts
+from vpin.bench.client import BenchError, Target
 from vpin.bench.measurement import Measurement, Meter
 from vpin.bench.processes import Watch
 
@@ -120,7 +120,7 @@ async def connections(
     """``count`` log-ins, shared by ``accounts`` × ``devices`` tokens, all left open and idle."""
     allow_files(count + 1000)
     made = await make_accounts(target, accounts, devices)
-    await close(account.app for account in made)
+    await close_accounts(made)
     tokens = [token for account in made for token in account.tokens]
     boards = Boards(target, tokens, at_a_time)
     try:

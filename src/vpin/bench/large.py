@@ -17,7 +17,7 @@ from pathlib import Path
 
 from vpin_protocol import Command
 
-from vpin.bench.accounts import password_hash
+from vpin.bench.accounts import make_many, password_hash
 from vpin.bench.client import BenchError, Link, Target, close, connect_app
 from vpin.bench.latency import quantiles
 from vpin.bench.measurement import Measurement, Meter
@@ -70,7 +70,7 @@ async def large(
     accounts = _read(kept) if kept is not None else []
     first = "accounts of the file, first opening"
     if not accounts:
-        accounts = await _make_all(target, count, size)
+        accounts = await make_many(lambda: _make(target, size), count, MAKING_AT_A_TIME)
         first = "accounts just made, first opening"
         if kept is not None:
             _keep(kept, accounts)
@@ -124,23 +124,6 @@ async def _open(link: Link, account: Kept) -> bytes:
     if answer.command != Command.LOAD_PROFILE:
         raise BenchError(f"a profile was answered with {answer.status}")
     return answer.body
-
-
-async def _make_all(target: Target, count: int, size: Size) -> list[Kept]:
-    gate = asyncio.Semaphore(MAKING_AT_A_TIME)
-
-    async def one() -> Kept:
-        async with gate:
-            return await _make(target, size)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one()) for _ in range(count)]
-    except* BenchError as errors:
-        failure = errors.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise failure
 
 
 async def _make(target: Target, size: Size) -> Kept:

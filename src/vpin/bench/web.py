@@ -7,8 +7,8 @@ import time
 from array import array
 from typing import cast
 
-from vpin.bench.accounts import PIN, make_accounts
-from vpin.bench.client import BenchError, Target, close
+from vpin.bench.accounts import PIN, close_accounts, make_accounts
+from vpin.bench.client import BenchError, Target
 from vpin.bench.latency import quantiles
 from vpin.bench.measurement import Measurement, Meter
 from vpin.bench.processes import Watch
@@ -101,7 +101,7 @@ async def http(target: Target, watch: Watch, clients: int = CLIENTS, seconds: fl
     The apps that made the accounts leave before: what HTTP costs is measured, not the frames of apps that watch.
     """
     accounts = await make_accounts(target, clients)
-    await close(account.app for account in accounts)
+    await close_accounts(accounts)
     loop = asyncio.get_running_loop()
     loads: list[Load] = []
     try:

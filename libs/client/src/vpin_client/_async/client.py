@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Self
 
 import httpx
 import msgspec
 
-from vpin_client._async.connection import AsyncConnection
+from vpin_client._async.connection import AsyncConnected, AsyncConnection
 from vpin_client._async.devices import AsyncDevices, AsyncEvents, AsyncHistory, AsyncValues
 from vpin_client._async.stream import watch
 from vpin_client._async.templates import AsyncTemplates
@@ -18,7 +17,7 @@ from vpin_client.retries import Repeat
 ROOT = "/api/v1"
 
 
-class AsyncClient:
+class AsyncClient(AsyncConnected):
     """An account on a vpin server.
 
     `url` is the server's, such as ``http://localhost:8080``. `token` is that of a session; without one :meth:`log_in` or
@@ -113,13 +112,3 @@ class AsyncClient:
         V1 42 http
         """
         return watch(self._connection, list(devices), last_event_id)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()

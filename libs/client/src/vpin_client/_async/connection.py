@@ -107,6 +107,16 @@ class AsyncConnection:
         except httpx.TransportError as fault:
             raise UnreachableError(f"GET {path}: {fault or type(fault).__name__}") from fault
 
+
+class AsyncConnected:
+    """What every client is to its user: it has one connection, and closes it."""
+
+    _connection: AsyncConnection
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
     async def __aenter__(self) -> Self:
         return self
 

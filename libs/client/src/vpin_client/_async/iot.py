@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import msgspec
 
-from vpin_client._async.connection import AsyncConnection
+from vpin_client._async.connection import AsyncConnected, AsyncConnection
 from vpin_client.models import Value
 from vpin_client.retries import Repeat
 from vpin_client.texts import Part, text_of, texts_of
 
 
-class AsyncIotClient:
+class AsyncIotClient(AsyncConnected):
     """One device by its token, as integrations of Blynk IoT talk to it. Values have the type of their datastream.
 
     >>> async with AsyncIotClient(URL, device.token) as iot:
@@ -110,16 +110,6 @@ class AsyncIotClient:
 
     def _query(self, given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         return [("token", self._token), *given]
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def _field(field: int | str) -> tuple[str, str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from vpin_client._async.connection import AsyncConnection
+from vpin_client._async.connection import AsyncConnected, AsyncConnection
 from vpin_client.retries import Repeat
 from vpin_client.texts import Part, text_of
 
 
-class AsyncPinClient:
+class AsyncPinClient(AsyncConnected):
     """One device by its token, as integrations of Blynk server 0.41 talk to it. A value is a list of texts.
 
     >>> async with AsyncPinClient(URL, device.token) as pins:
@@ -82,16 +82,6 @@ class AsyncPinClient:
 
     async def _send(self, method: str, path: str, body: object) -> None:
         await self._connection.ask(method, path, content=msgspec.json.encode(body), repeat=Repeat.UNDONE)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._connection.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
 
 def _name(pin: str) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Self
 
 import httpx
 import msgspec
 
-from vpin_client._sync.connection import Connection
+from vpin_client._sync.connection import Connected, Connection
 from vpin_client._sync.devices import Devices, Events, History, Values
 from vpin_client._sync.stream import watch
 from vpin_client._sync.templates import Templates
@@ -18,7 +17,7 @@ from vpin_client.retries import Repeat
 ROOT = "/api/v1"
 
 
-class Client:
+class Client(Connected):
     """An account on a vpin server.
 
     `url` is the server's, such as ``http://localhost:8080``. `token` is that of a session; without one :meth:`log_in` or
@@ -113,13 +112,3 @@ class Client:
         V1 42 http
         """
         return watch(self._connection, list(devices), last_event_id)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -107,6 +107,16 @@ class Connection:
         except httpx.TransportError as fault:
             raise UnreachableError(f"GET {path}: {fault or type(fault).__name__}") from fault
 
+
+class Connected:
+    """What every client is to its user: it has one connection, and closes it."""
+
+    _connection: Connection
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
     def __enter__(self) -> Self:
         return self
 

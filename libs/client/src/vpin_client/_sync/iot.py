@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import msgspec
 
-from vpin_client._sync.connection import Connection
+from vpin_client._sync.connection import Connected, Connection
 from vpin_client.models import Value
 from vpin_client.retries import Repeat
 from vpin_client.texts import Part, text_of, texts_of
 
 
-class IotClient:
+class IotClient(Connected):
     """One device by its token, as integrations of Blynk IoT talk to it. Values have the type of their datastream.
 
     >>> with IotClient(URL, device.token) as iot:
@@ -108,16 +108,6 @@ class IotClient:
 
     def _query(self, given: list[tuple[str, str]]) -> list[tuple[str, str]]:
         return [("token", self._token), *given]
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _field(field: int | str) -> tuple[str, str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 import msgspec
 
-from vpin_client._sync.connection import Connection
+from vpin_client._sync.connection import Connected, Connection
 from vpin_client.retries import Repeat
 from vpin_client.texts import Part, text_of
 
 
-class PinClient:
+class PinClient(Connected):
     """One device by its token, as integrations of Blynk server 0.41 talk to it. A value is a list of texts.
 
     >>> with PinClient(URL, device.token) as pins:
@@ -82,16 +82,6 @@ class PinClient:
 
     def _send(self, method: str, path: str, body: object) -> None:
         self._connection.ask(method, path, content=msgspec.json.encode(body), repeat=Repeat.UNDONE)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _name(pin: str) -> str:
