@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vpin_messages.jobs import Job
 from vpin_messages.slab import Down, down_entry
-from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command
+from vpin_protocol import APP_HEADER, HARDWARE_HEADER, HARDWARE_MAX_BODY, Command
 
 from vpin_state import origins
 from vpin_state.model import NO_PROJECT
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _hardware = HARDWARE_HEADER.pack
 _app = APP_HEADER.pack
+
+LONGEST_IDLE = 0xFFFF_FFFF
+"""Seconds in an IDLE entry: 136 years."""
 
 
 class Connection(NamedTuple):
@@ -82,8 +85,10 @@ class Effects:
     def answer(self, command: int, body: bytes) -> None:
         """Answer the message with a frame of its own id that carries data; 0 stays 0, the client has chosen it."""
         assert self.session is not None
-        header = _hardware if self.session.side == 0 else _app
-        self.sends.append((self.session, header(command, self.message_id, len(body)) + body))
+        if self.session.side:
+            self.sends.append((self.session, _app(command, self.message_id, len(body)) + body))
+        elif len(body) <= HARDWARE_MAX_BODY:
+            self.sends.append((self.session, _hardware(command, self.message_id, len(body)) + body))
 
     # -- frames to anybody
 
@@ -92,11 +97,14 @@ class Effects:
         self.sends.append((session, header(Command.RESPONSE, message_id, status)))
 
     def send(self, session: Session, command: int, message_id: int, body: bytes) -> None:
-        """Send a frame in the session's framing. Towards boards id 0 becomes 1 (spec 01, 1.1)."""
-        if session.side == 0:
-            self.sends.append((session, _hardware(command, message_id or 1, len(body)) + body))
-        else:
+        """Send a frame in the session's framing. Towards boards id 0 becomes 1 (spec 01, 1.1).
+
+        A value that is longer than a frame to a board carries (an app may have written it) is not sent to one.
+        """
+        if session.side:
             self.sends.append((session, _app(command, message_id, len(body)) + body))
+        elif len(body) <= HARDWARE_MAX_BODY:
+            self.sends.append((session, _hardware(command, message_id or 1, len(body)) + body))
 
     def to_apps(
         self, dash: Dashboard, command: int, message_id: int, body: bytes, *, but: Session | None = None
@@ -143,8 +151,9 @@ class Effects:
         self.entries.append((session, down_entry(Down.CLOSE, session.id)))
 
     def idle(self, session: Session, seconds: int) -> None:
-        """Give the connection a new idle time-out, 0 for none."""
-        self.entries.append((session, down_entry(Down.IDLE, session.id, seconds.to_bytes(4, "big"))))
+        """Give the connection a new idle time-out, 0 for none; what is longer than an entry can say is cut to that."""
+        told = min(seconds, LONGEST_IDLE).to_bytes(4, "big")
+        self.entries.append((session, down_entry(Down.IDLE, session.id, told)))
 
     def notify(self, job: Job) -> None:
         """Hand a notification job to notify: stored with this commit, published after it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from vpin_protocol import HARDWARE_MAX_BODY
 from vpin_store.rows import AccountRow
 
 from vpin_state.dirty import Dirty
@@ -300,9 +301,13 @@ class Device:
         return bool(self.sessions)
 
     def tell_buffer(self) -> None:
-        """Compute `body_limit` from the hardware info (spec 01, 4.4): buff-in less 5, or 250 when nothing was told."""
+        """Compute `body_limit` from the hardware info (spec 01, 4.4): buff-in less 5, or 250 when nothing was told.
+
+        Never more than a frame carries, whatever a board says.
+        """
         info = self.body.get("hardwareInfo")
-        self.body_limit = info.get("buffIn", DEFAULT_BODY_LIMIT) - 5 if info else DEFAULT_BODY_LIMIT
+        told = info.get("buffIn", DEFAULT_BODY_LIMIT) - 5 if info else DEFAULT_BODY_LIMIT
+        self.body_limit = min(told, HARDWARE_MAX_BODY)
 
     def changed(self) -> None:
         self.dash.account.mark().devices.add((self.dash.id, self.id))
