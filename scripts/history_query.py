@@ -70,17 +70,17 @@ async def _main(
         start = end - wanted * Step.MINUTE.ms
 
         async def ask() -> None:
-            found = await store.rollups(key, Step.MINUTE, start, end, wanted)
+            found = await store.history.rollups(key, Step.MINUTE, start, end, wanted)
             assert len(found) == wanted, len(found)
 
         await _time(f"{wanted:,} minutes of one pin, store", ask, asked)
         random_pins = [StreamKey(OTHERS, 1, random.randrange(others), 118, 1) for _ in range(asked)]  # noqa: S311  no secret
 
         async def ask_another() -> None:
-            await store.rollups(random_pins.pop(), Step.MINUTE, start, end, wanted)
+            await store.history.rollups(random_pins.pop(), Step.MINUTE, start, end, wanted)
 
         await _time("the same of ever other pins", ask_another, asked)
-        await _time("1,440 minutes", lambda: store.rollups(key, Step.MINUTE, start, end, MINUTES), asked)
+        await _time("1,440 minutes", lambda: store.history.rollups(key, Step.MINUTE, start, end, MINUTES), asked)
     if url:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         async with httpx.AsyncClient(headers=headers, timeout=60) as client:
@@ -102,7 +102,7 @@ async def _fill_raw(connection: Any, store: Store, rows: int, pins: int, today: 
     started, each = time.perf_counter(), -(-rows // days)
     for number in range(days):
         day = today - days + 1 + number
-        await store.tidy(day * DAY_MS, 1 << 30)
+        await store.history.tidy(day * DAY_MS, 1 << 30)
         for begin in range(max(0, there - number * each), each, ROWS_AT_A_TIME):
             sql = (
                 f"INSERT INTO raw_point_{day} (day, stream_id, at, value)"  # noqa: S608
@@ -117,9 +117,9 @@ async def _fill_raw(connection: Any, store: Store, rows: int, pins: int, today: 
 
 async def _fill_minutes(connection: Any, store: Store, key: StreamKey, others: int, today: int, days: int) -> None:
     """Minute after minute, of all pins each, as roll-ups write them."""
-    if await store.rollups(key, Step.MINUTE, 0, 1 << 60, 1):
+    if await store.history.rollups(key, Step.MINUTE, 0, 1 << 60, 1):
         return
-    await store.add_rollups(Step.MINUTE, [(key, Rollup((today + 1) * DAY_MS - 60_000, 60, 30, 0, 1, 0.5))])
+    await store.history.add_rollups(Step.MINUTE, [(key, Rollup((today + 1) * DAY_MS - 60_000, 60, 30, 0, 1, 0.5))])
     (own,) = await connection.fetchrow("SELECT max(stream_id) FROM minute_rollup", timeout=3600)
     sql = (
         "INSERT INTO minute_rollup SELECT s.id, m, 60, m % 100, 0, 1, 0.5, m * 60000::bigint"

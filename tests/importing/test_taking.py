@@ -12,7 +12,7 @@ import pytest
 from vpin_state.load import build_account
 from vpin_state.profile import profile_json
 from vpin_store import Store, StoreUnavailable
-from vpin_store.history import LAST_MS, Step
+from vpin_store.history import LAST_MS, History, Step
 from vpin_store.passwords import app_hash, is_quick, verify_password
 from vpin_store.rows import AccountRow, AccountRows, Changes, Rollup, StreamKey, TokenRow
 
@@ -53,7 +53,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 async def rollups(store: Store, account: AccountRows, step: Step, pin: int = 2) -> list[Rollup]:
     stream = StreamKey(account.account.id, 1, 0, ord("v"), pin)
-    return await store.rollups(stream, step, 0, LAST_MS, 10_000)
+    return await store.history.rollups(stream, step, 0, LAST_MS, 10_000)
 
 
 async def test_a_folder_is_taken_over(folder: Path, store: Store):
@@ -122,7 +122,7 @@ async def test_what_has_changed_in_vpin_or_in_the_folder_is_overwritten_on_deman
     await store.commit(Changes(accounts=[account._replace(energy=5)], tokens=[lamp]))
     assert await store.set_password(account.id, "changed")
     stream = StreamKey(account.id, 1, 0, ord("v"), 9)
-    await store.add_rollups(Step.DAY, [(stream, Rollup(0, 1, 1.0, 1.0, 1.0, 1.0))])
+    await store.history.add_rollups(Step.DAY, [(stream, Rollup(0, 1, 1.0, 1.0, 1.0, 1.0))])
     old = generated.profile(3)
     old["energy"] = 42
     old["profile"]["dashBoards"] = old["profile"]["dashBoards"][:1]
@@ -141,7 +141,7 @@ async def test_what_has_changed_in_vpin_or_in_the_folder_is_overwritten_on_deman
     assert verify_password(found.account.password_hash, app_hash(generated.email(3), generated.password(3)))
     assert "lamp" not in await store.find_tokens(["lamp", generated.token(3, 2, 0)])
     assert generated.token(3, 2, 0) not in await store.find_tokens([generated.token(3, 2, 0)])
-    assert await store.streams([account.id, 1, 0, ord("v"), 9]) == []
+    assert await store.history.streams([account.id, 1, 0, ord("v"), 9]) == []
     assert len(await rollups(store, found, Step.HOUR)) == 4
 
 
@@ -174,7 +174,9 @@ async def test_tokens_are_nobodys_twice(folder: Path, store: Store):
 class Weak:
     """A store that is away after some calls of one method."""
 
-    def __init__(self, store: Store, method: str, calls: int) -> None:
+    def __init__(self, store: Store | History, method: str, calls: int) -> None:
+        if isinstance(store, Store):
+            self.history = Weak(store.history, method, calls)
         self._store = store
         self._method = method
         self._calls = calls
@@ -260,7 +262,7 @@ async def test_averages(folder: Path, store: Store):
     report = await take(folder, store)
     account = (await everything(store))[f"{generated.email(0)} Blynk"].account
     stream = StreamKey(account.id, 1, 1, ord("v"), 9)
-    assert await store.rollups(stream, Step.MINUTE, 0, LAST_MS, 10) == [
+    assert await store.history.rollups(stream, Step.MINUTE, 0, LAST_MS, 10) == [
         Rollup(5 * minute, 1, 1.0, 1.0, 1.0, 1.0),
         Rollup(6 * minute, 2, 6.0, 2.0, 4.0, 4.0),
     ]

@@ -93,11 +93,11 @@ async def whole(store: Store, number: int) -> AccountRows:
 
 
 async def averages(store: Store, rows: AccountRows, step: Step) -> dict[Any, list[Any]]:
-    streams = await store.streams([rows.account.id])
+    streams = await store.history.streams([rows.account.id])
     assert streams
     found: dict[Any, list[Any]] = {}
     for stream in streams:
-        chunks = [chunk async for chunk in store.every_rollup(stream, step, 0, LAST_MS)]
+        chunks = [chunk async for chunk in store.history.every_rollup(stream, step, 0, LAST_MS)]
         found[stream[1:]] = [(r.at, r.total / r.count) for chunk in chunks for r in chunk]
     return found
 

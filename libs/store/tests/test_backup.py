@@ -154,18 +154,18 @@ async def test_points_on_their_way_arrive_where_the_backup_is_restored(empty_url
             points = [PointRow(pin, at + n, float(n), keep=True, shard=3)]
             await store.commit(Changes(points=points, owner=b"o" * 16, shards=[3], at=at, id=bytes([n]) * 16))
             if n == 0:
-                await store.roll_up(b"o" * 16, [3])
+                await store.history.roll_up(b"o" * 16, [3])
         backup = await saved(empty_url)
     await restore(other_url, BytesIO(backup))
     async with open_store(other_url) as store:
         await store.claim(3, b"n" * 16)
         points = [PointRow(pin, at + 3, 3.0, shard=3)]
         await store.commit(Changes(points=points, owner=b"n" * 16, shards=[3], at=at, id=b"z" * 16))
-        while await store.roll_up(b"n" * 16, [3]):
+        while await store.history.roll_up(b"n" * 16, [3]):
             pass
-        (minute,) = await store.rollups(pin, Step.MINUTE, 0, at * 2, 10)
+        (minute,) = await store.history.rollups(pin, Step.MINUTE, 0, at * 2, 10)
         assert (minute.count, minute.total, minute.last) == (4, 6.0, 3.0)
-        assert await store.points(pin, 0, at * 2, 10) == [(at, 0.0), (at + 1, 1.0), (at + 2, 2.0)]
+        assert await store.history.points(pin, 0, at * 2, 10) == [(at, 0.0), (at + 1, 1.0), (at + 2, 2.0)]
 
 
 async def test_a_backup_is_of_one_moment(empty_url: str):

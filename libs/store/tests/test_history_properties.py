@@ -65,9 +65,9 @@ async def _play(url: str, steps: list[tuple[str, object]]) -> None:
                 await store.commit(last)
             elif action == "roll up":
                 assert isinstance(what, list)
-                await store.roll_up(_id(owner), what)
+                await store.history.roll_up(_id(owner), what)
             elif action == "tidy":
-                await store.tidy(START, 7)
+                await store.history.tidy(START, 7)
             elif action == "owner":
                 owner += 1
                 await _claim(store, owner)
@@ -76,18 +76,18 @@ async def _play(url: str, steps: list[tuple[str, object]]) -> None:
                         await store.commit(last)
                 last = None
                 with pytest.raises(Fenced):
-                    await store.roll_up(_id(owner - 1), SHARDS)
+                    await store.history.roll_up(_id(owner - 1), SHARDS)
             elif action == "delete":
                 assert isinstance(what, int)
                 last = Changes(deleted_history=[PINS[what]], shards=SHARDS, owner=_id(owner), at=START)
                 await store.commit(last)
                 model = [point for point in model if point.stream != PINS[what]]
-        await store.roll_up(_id(owner), SHARDS)
+        await store.history.roll_up(_id(owner), SHARDS)
         for pin in PINS:
             for step in Step:
-                assert await store.rollups(pin, step, 0, EVER, 1000) == _rollups(model, pin, step)
+                assert await store.history.rollups(pin, step, 0, EVER, 1000) == _rollups(model, pin, step)
             raw = [(p.at, p.value) for p in model if p.stream == pin and p.keep]
-            assert sorted(await store.points(pin, 0, EVER, 1000)) == sorted(raw)
+            assert sorted(await store.history.points(pin, 0, EVER, 1000)) == sorted(raw)
 
 
 def _id(owner: int) -> bytes:

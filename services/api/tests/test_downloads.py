@@ -77,7 +77,7 @@ async def record(
     """(minutes ago, average)."""
     key = StreamKey(1, 1, device, V, pin)
     at = {ago: (START - ago * MINUTE) // step.ms * step.ms for ago, _ in values}
-    await store.add_rollups(step, [(key, Rollup(at[ago], 2, 2 * v, v - 1, v + 1, v)) for ago, v in values])
+    await store.history.add_rollups(step, [(key, Rollup(at[ago], 2, 2 * v, v - 1, v + 1, v)) for ago, v in values])
 
 
 async def read(downloads: Downloads, name: str) -> bytes | None:
@@ -140,7 +140,7 @@ async def test_a_database_that_goes_away_within_a_file_breaks_the_answer_off(
         await record(store, *((ago, ago / 7) for ago in range(1, 40_000)), pin=pin)
     downloads = made(store)
     name = await downloads.offer(ROW, Pin("v", 8)) or ""
-    every = store.every_rollup
+    every = store.history.every_rollup
 
     async def some(*arguments: Any) -> AsyncIterator[list[Rollup]]:
         async for chunk in every(*arguments):
@@ -148,7 +148,7 @@ async def test_a_database_that_goes_away_within_a_file_breaks_the_answer_off(
             if chunk[-1].at > START - 20_000 * MINUTE:
                 raise StoreUnavailable("away")
 
-    monkeypatch.setattr(store, "every_rollup", some)
+    monkeypatch.setattr(store.history, "every_rollup", some)
     answer = Answer()
     with pytest.raises(ConnectionAbortedError):
         await downloads.serve(name, answer, head=False)

@@ -41,6 +41,15 @@ class NoAccounts:
     def __init__(self) -> None:
         self.asked = 0
         self.firmware = NoCampaigns()
+        self.history = NoHistory()
+
+    async def load_accounts(self, ids: list[int]) -> dict[int, AccountRows]:
+        self.asked += len(ids)
+        return {}
+
+
+class NoHistory:
+    """A database without points."""
 
     async def roll_up(self, owner: bytes, shards: list[int]) -> int:
         return 0
@@ -50,10 +59,6 @@ class NoAccounts:
 
     async def trim_minutes(self, keep: int, after: int, count: int) -> int:
         return 0
-
-    async def load_accounts(self, ids: list[int]) -> dict[int, AccountRows]:
-        self.asked += len(ids)
-        return {}
 
 
 class Process:

@@ -122,9 +122,9 @@ async def test_every_point_of_history_is_counted_once_whatever_dies(world: World
     assert await value_of(gateway) == [b"vw\0001\x0099"]
     await world.stop_state()  # commits what is left
     await world.store.claim(shard_of(account, SHARDS), b"later owner 1234")
-    await world.store.roll_up(b"later owner 1234", [shard_of(account, SHARDS)])
-    (pin,) = await world.store.streams([account])
-    days = await world.store.rollups(pin, Step.DAY, 0, 1 << 60, 9)
+    await world.store.history.roll_up(b"later owner 1234", [shard_of(account, SHARDS)])
+    (pin,) = await world.store.history.streams([account])
+    days = await world.store.history.rollups(pin, Step.DAY, 0, 1 << 60, 9)
     assert sum(day.count for day in days) == 300
     assert sum(day.total for day in days) == 3 * sum(range(100))
     await world.start_state()

@@ -172,7 +172,7 @@ class Store:
         self.trimmed.append(after)
         return 7 if after == 0 else 0
 
-    async def accounts_with_history(self, active_since, after, limit):
+    async def active_accounts(self, active_since, after, limit):
         if self.away:
             raise StoreUnavailable
         self.since = active_since

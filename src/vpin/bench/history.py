@@ -130,8 +130,8 @@ async def _stored(store: Store, accounts: list[Account], wanted: int) -> int:
     while True:
         stored = 0
         for account in ids:
-            for pin in await store.streams([account]):
-                stored += sum(day.count for day in await store.rollups(pin, Step.DAY, 0, 1 << 60, 10))
+            for pin in await store.history.streams([account]):
+                stored += sum(day.count for day in await store.history.rollups(pin, Step.DAY, 0, 1 << 60, 10))
         if stored >= wanted or time.monotonic() > until:
             return stored
         await asyncio.sleep(1)

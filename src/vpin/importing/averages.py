@@ -66,7 +66,7 @@ class Averages:
 
     async def _add(self, step: Step, rows: list[tuple[StreamKey, Rollup]]) -> None:
         if self._store is not None:
-            await self._store.add_rollups(step, rows)
+            await self._store.history.add_rollups(step, rows)
 
     def _usable(self, profile: Profile, account: Account) -> Iterable[HistoryFile]:
         """Files of pins of devices that the account has; the notes of the profile tell of the others."""

@@ -108,7 +108,7 @@ async def _write_history(store: Store, folder: Path, account: Account, counts: C
     """A record per period: the average, and when the period began."""
     row = account.row
     place = folder / file_name(row.email if row.app_name == "Blynk" else f"{row.email}_{row.app_name}")
-    for stream in await store.streams([account.id]):
+    for stream in await store.history.streams([account.id]):
         if stream.dash_id == NO_PROJECT:
             continue
         pin = f"{stream.dash_id}-{stream.device_id}_{stream.pin_type:c}{stream.pin}"
@@ -117,7 +117,7 @@ async def _write_history(store: Store, folder: Path, account: Account, counts: C
 
 
 async def _records(store: Store, stream: StreamKey, step: Step) -> AsyncIterator[list[bytes]]:
-    async for rollups in store.every_rollup(stream, step, 0, LAST_MS):
+    async for rollups in store.history.every_rollup(stream, step, 0, LAST_MS):
         yield [_record(rollup.total / rollup.count, rollup.at) for rollup in rollups]
 
 

@@ -5,29 +5,10 @@ In the database, since every api process serves the images and every owner of a 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
-from typing import Any, Protocol, TypeVar
-
+from vpin_store.driver import Driver, Watch
 from vpin_store.rows import CampaignRow, FirmwareRow
 from vpin_store.schema import CAMPAIGN, FIRMWARE, escape
-from vpin_store.statements import Dialect, insert_new, select
-
-T = TypeVar("T")
-
-
-class Driver(Protocol):
-    """What of a database is needed here."""
-
-    @property
-    def dialect(self) -> Dialect: ...
-    async def fetch(self, sql: str, *arguments: Any) -> list[Sequence[Any]]: ...
-    async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]: ...
-
-
-class Watch(Protocol):
-    """Awaits a call of the driver and keeps the store's `ready`."""
-
-    async def __call__(self, call: Awaitable[T]) -> T: ...
+from vpin_store.statements import insert_new, select
 
 
 class Firmware:

@@ -17,13 +17,12 @@ Times are ms since 1970 in UTC.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
+from vpin_store.driver import Driver, Watch
 from vpin_store.rows import Changes, Rollup, StreamKey
-
-T = TypeVar("T")
 
 DAY_MS = 86_400_000
 CHUNK = 5000
@@ -82,29 +81,12 @@ def finished(now: int, step: Step) -> int:
     return (now - ADDED_UP_MS) // step.ms * step.ms
 
 
-class HistoryDriver(Protocol):
-    """What a database does for history beside its commits."""
-
-    async def fetch_numbers(self, sql: str, kinds: str, row: type[Any] | None, *numbers: int) -> list[Any]:
-        """Rows of numbers, never NULL, as named tuples `row` or plain ones.
-
-        `kinds`: a letter per column, i and q for integers of 4 and 8 bytes, d for doubles.
-        """
-        ...
-
-    async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None: ...
-    async def roll_up(self, owner: bytes, shards: Sequence[int]) -> int: ...
-    async def tidy_history(self, now: int, raw_days: int) -> None: ...
-    async def trim_minutes(self, keep: int, after: int, count: int) -> int: ...
-
-
 class History:
-    """The part of a store that is about history."""
+    """What pins were, and the upkeep of that: the part of a store that is about history."""
 
-    _past: HistoryDriver
-
-    async def _watch(self, call: Awaitable[T]) -> T:
-        raise NotImplementedError
+    def __init__(self, driver: Driver, watch: Watch) -> None:
+        self._driver = driver
+        self._watch = watch
 
     async def points(self, stream: StreamKey, start: int, end: int, limit: int) -> list[tuple[int, float]]:
         """Points as they came, (ms, number), of ``start <= at < end``: the newest `limit` of them, oldest first."""
@@ -112,7 +94,7 @@ class History:
             f"SELECT at, value FROM raw_point WHERE {_OF_STREAM} AND at >= $6 AND at < $7"  # noqa: S608
             " ORDER BY at DESC LIMIT $8"
         )
-        found = await self._watch(self._past.fetch_numbers(sql, "qd", None, *stream, _clamp(start), _clamp(end), limit))
+        found = await self._numbers(sql, "qd", None, *stream, _clamp(start), _clamp(end), limit)
         found.reverse()
         return found
 
@@ -125,7 +107,7 @@ class History:
         """
         sql = _rollup_query(step, "DESC LIMIT $8 OFFSET $9")
         first, behind = _periods(step, start, end)
-        found = await self._watch(self._past.fetch_numbers(sql, _ROLLUP, Rollup, *stream, first, behind, limit, skip))
+        found = await self._numbers(sql, _ROLLUP, Rollup, *stream, first, behind, limit, skip)
         found.reverse()
         return found
 
@@ -134,7 +116,7 @@ class History:
         sql = _rollup_query(step, "LIMIT $8")
         first, behind = _periods(step, start, end)
         while first < behind:
-            found = await self._watch(self._past.fetch_numbers(sql, _ROLLUP, Rollup, *stream, first, behind, CHUNK))
+            found = await self._numbers(sql, _ROLLUP, Rollup, *stream, first, behind, CHUNK)
             if found:
                 yield found
             if len(found) < CHUNK:
@@ -149,7 +131,7 @@ class History:
         )
         start, end, skip = _clamp(start), _clamp(end), 0
         while start < end:
-            found = await self._watch(self._past.fetch_numbers(sql, "qd", None, *stream, start, end, CHUNK, skip))
+            found = await self._numbers(sql, "qd", None, *stream, start, end, CHUNK, skip)
             if found:
                 yield found
             if len(found) < CHUNK:
@@ -164,12 +146,12 @@ class History:
         condition = " AND ".join(f"{name} = ${n}" for n, name in enumerate(names[: len(prefix)], 1)) or "1 = 1"
         columns = ", ".join(names)
         sql = f"SELECT {columns} FROM stream WHERE {condition} ORDER BY {columns}"  # noqa: S608
-        return await self._watch(self._past.fetch_numbers(sql, "qiiii", StreamKey, *prefix))
+        return await self._numbers(sql, "qiiii", StreamKey, *prefix)
 
-    async def accounts_with_history(self, active_since: int, after: int, limit: int) -> list[int]:
+    async def active_accounts(self, active_since: int, after: int, limit: int) -> list[int]:
         """Ids above `after`, ascending, of accounts with a pin that was ever recorded, if somebody has logged in or changed
         a dashboard or template since that moment (ms)."""
-        found = await self._watch(self._past.fetch_numbers(_ACTIVE_WITH_HISTORY, "q", None, active_since, after, limit))
+        found = await self._numbers(_ACTIVE_WITH_HISTORY, "q", None, active_since, after, limit)
         return [record[0] for record in found]
 
     async def add_rollups(self, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
@@ -178,26 +160,29 @@ class History:
         `at` of each is the start of a period. Points that boards write into such a period later are added to it.
         """
         if rows:
-            await self._watch(self._past.add_rollups(step, rows))
+            await self._watch(self._driver.add_rollups(step, rows))
 
     async def roll_up(self, owner: bytes, shards: Sequence[int]) -> int:
         """Add what was committed of the shards since the last time to minutes, hours and days; how many points.
 
         Once a minute, by the owner of the shards: Fenced when it is not any more.
         """
-        return await self._watch(self._past.roll_up(owner, shards)) if shards else 0
+        return await self._watch(self._driver.roll_up(owner, shards)) if shards else 0
 
     async def tidy(self, now: int, raw_days: int) -> None:
         """Make room for the days to come, drop raw points that came more than `raw_days` days ago, empty what is rolled
         up, delete points of deleted streams. Any process, about once a minute."""
-        await self._watch(self._past.tidy_history(now, raw_days))
+        await self._watch(self._driver.tidy_history(now, raw_days))
 
     async def trim_minutes(self, keep: int, after: int, count: int) -> int:
         """Delete all but the last `keep` minutes of `count` streams, those with ids above `after`.
 
         The greatest id that was looked at; 0: there are no more.
         """
-        return await self._watch(self._past.trim_minutes(keep, after, count))
+        return await self._watch(self._driver.trim_minutes(keep, after, count))
+
+    async def _numbers(self, sql: str, kinds: str, row: type[Any] | None, *numbers: int) -> list[Any]:
+        return await self._watch(self._driver.fetch_numbers(sql, kinds, row, *numbers))
 
 
 def _rollup_query(step: Step, order: str) -> str:

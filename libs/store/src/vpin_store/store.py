@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Awaitable, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
+from vpin_store.driver import Driver
 from vpin_store.errors import StoreUnavailable
 from vpin_store.firmware import Firmware
-from vpin_store.history import History, HistoryDriver
+from vpin_store.history import History
 from vpin_store.rows import (
     AccountRow,
     AccountRows,
@@ -61,29 +62,6 @@ _WANTED = {TOKEN: "AND kind <> 'download'"}
 """Rows that an account is loaded with: there may be thousands of downloads, and its owner has no use for them."""
 
 
-class Driver(HistoryDriver, Protocol):
-    """One database. Lists among the arguments are the parameters of ``Dialect.among``."""
-
-    @property
-    def dialect(self) -> Dialect: ...
-    async def open(self) -> None: ...
-    async def close(self) -> None: ...
-    async def fetch(self, sql: str, *arguments: Any) -> list[Sequence[Any]]: ...
-    async def fetch_together(self, queries: Sequence[str], *arguments: Any) -> list[list[Sequence[Any]]]:
-        """Several queries with the same arguments on one snapshot."""
-        ...
-
-    async def write(self, sql: str, *arguments: Any) -> list[Sequence[Any]]:
-        """One statement, committed; what its RETURNING gave."""
-        ...
-
-    async def commit(self, changes: Changes) -> None: ...
-    async def reserve_accounts(self, count: int) -> list[int]: ...
-    def forget_streams(self) -> None:
-        """What is remembered of streams may be out of date: another process may have deleted some."""
-        ...
-
-
 def open_store(url: str, *, connections: int = 4) -> Store:
     """The store of ``postgresql://user:password@host:port/name`` or ``sqlite:///path`` (four slashes: absolute).
 
@@ -99,15 +77,15 @@ def open_store(url: str, *, connections: int = 4) -> Store:
     return Store(PostgresDriver(url, connections))
 
 
-class Store(History):
+class Store:
     """Made by :func:`open_store`."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._past = driver
         self.firmware = Firmware(driver, self._watch)
         self._sql = _Texts(driver.dialect)
         self._ready = False
+        self.history = History(driver, self._watch)
         self._closed = False
 
     async def open(self) -> None:

@@ -57,7 +57,7 @@ class Downloads:
         now = self._now
         kind = ord(pin.kind)
         stream = StreamKey(row.account_id, row.dash_id, row.device_id, kind, pin.number)
-        if not await self._store.rollups(stream, Step.MINUTE, 0, finished(now, Step.MINUTE), 1):
+        if not await self._store.history.rollups(stream, Step.MINUTE, 0, finished(now, Step.MINUTE), 1):
             return None
         account = await self._store.get_account(row.account_id)
         if account is None:

@@ -31,15 +31,15 @@ async def series(
 ) -> AsyncIterator[Points]:
     """(ms, number) of ``start <= at < end``, oldest first; without a step as they came. `limit`: the newest so many, 0: all."""
     if step is None:
-        if limit and (last := await store.points(stream, start, end, limit)):
+        if limit and (last := await store.history.points(stream, start, end, limit)):
             yield last
         elif not limit:
-            async for points in store.every_point(stream, start, end):
+            async for points in store.history.every_point(stream, start, end):
                 yield points
         return
-    if limit and (first := await store.rollups(stream, step, start, end, 1, limit - 1)):
+    if limit and (first := await store.history.rollups(stream, step, start, end, 1, limit - 1)):
         start = first[0].at
-    async for rollups in store.every_rollup(stream, step, start, end):
+    async for rollups in store.history.every_rollup(stream, step, start, end):
         yield [(rollup.at, csvs.aggregate(rollup, aggregate)) for rollup in rollups]
 
 
@@ -61,7 +61,7 @@ async def report_entries(store: Store, account: int, report: Report) -> AsyncIte
     else:
         for each in report.series:
             stream = StreamKey(account, report.dash, each.device, each.kind, each.pin)
-            if not await store.rollups(stream, Step(report.step), report.start, report.end, 1):
+            if not await store.history.rollups(stream, Step(report.step), report.start, report.end, 1):
                 continue
             label = csvs.label_part(each.label) or _pin(each)
             name = f"{csvs.name_part(each.device_name)}_{each.device}_{label}"
@@ -105,7 +105,7 @@ async def device_series(store: Store, account: int, data: DeviceData) -> list[Se
     """The pins that are asked for: by name, or all that were ever recorded."""
     if data.series is not None:
         return data.series
-    streams = await store.streams((account, data.dash, data.device))
+    streams = await store.history.streams((account, data.dash, data.device))
     return [Series(data.device, "", stream.pin_type, stream.pin, "") for stream in streams]
 
 
@@ -115,10 +115,10 @@ async def step_of(store: Store, account: int, data: DeviceData, each: Series) ->
     Points as they came are kept of few pins: of the others their minutes take the place.
     """
     stream = StreamKey(account, data.dash, data.device, each.kind, each.pin)
-    if data.step == "raw" and await store.points(stream, data.start, data.end, 1):
+    if data.step == "raw" and await store.history.points(stream, data.start, data.end, 1):
         return (None,)
     step = Step.MINUTE if data.step == "raw" else Step(data.step)
-    return (step,) if await store.rollups(stream, step, data.start, data.end, 1) else None
+    return (step,) if await store.history.rollups(stream, step, data.start, data.end, 1) else None
 
 
 async def _device_file(

@@ -81,15 +81,16 @@ class Owner:
             tells_values=config.tells_values,
         )
         self.rolling = Rolling(
-            store,
+            store.history,
             self.sender,
             self.shards,
-            Purging(store, shards, lambda account_id: self.hand_over(account_id, Task(PURGE, []))),
+            Purging(store.history, shards, lambda account_id: self.hand_over(account_id, Task(PURGE, []))),
             raw_days=config.raw_days,
             minute_days=config.minute_days,
         )
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows
+        )
         self.tired = False  # see :meth:`is_others_turn`
         self._turn_ends = 0.0  # 0: no slow message yet
         self._marks = 0

@@ -24,8 +24,8 @@ ACCOUNTS = 50
 class Purging:
     """The walk through the accounts of a process's shards; `hand_over` gives the task to the account of that id."""
 
-    def __init__(self, store: History, shard_count: int, hand_over: Callable[[int], object]) -> None:
-        self._store = store
+    def __init__(self, history: History, shard_count: int, hand_over: Callable[[int], object]) -> None:
+        self._history = history
         self._shard_count = shard_count
         self._hand_over = hand_over
         self._week = 0  # since 1970, whose walk is done; the one in which the process starts counts as such
@@ -37,7 +37,7 @@ class Purging:
         self._week = self._week or week
         if week == self._week:
             return
-        found = await self._store.accounts_with_history(now - ACTIVE_MS, self._after, ACCOUNTS)
+        found = await self._history.active_accounts(now - ACTIVE_MS, self._after, ACCOUNTS)
         for account_id in found:
             if shard_of(account_id, self._shard_count) in shards:
                 self._hand_over(account_id)

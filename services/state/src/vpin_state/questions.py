@@ -141,12 +141,12 @@ async def find_answer(question: Question, owner: Owner) -> Any:
             rows = await owner.store.list_events(device, 0, END_OF_TIME, "", END_OF_TIME, EVENTS_LOOKED_AT)
             return [row for row in rows if row.code == code and not row.resolved_at]
         case GraphData():
-            return await graph_data(owner.store, question)
+            return await graph_data(owner.store.history, question)
         case Recorded(pins, step, start, end):
-            found = [pin for pin in pins if await owner.store.rollups(pin, step, start, end, 1)]
+            found = [pin for pin in pins if await owner.store.history.rollups(pin, step, start, end, 1)]
             return await owner.store.key(downloads.KEY), frozenset(found)
         case RecordedPins(account_id):
-            return await owner.store.streams([account_id])
+            return await owner.store.history.streams([account_id])
         case HandOver(tasks):
             for at in range(0, len(tasks), TASKS_AT_ONCE):
                 outlets = {owner.hand_over(account_id, task) for account_id, task in tasks[at : at + TASKS_AT_ONCE]}
@@ -162,12 +162,12 @@ async def _dashboard(owner: Owner, account_id: int, dash_id: int) -> Dashboard |
     return account.dashboards.get(dash_id) if account else None
 
 
-async def graph_data(store: History, asked: GraphData) -> bytes | None:
+async def graph_data(history: History, asked: GraphData) -> bytes | None:
     """The answer to a graph question."""
     streams: list[tuple[list[series.Points], str]] = []
     for pins, function in asked.streams:
         wanted = pins if function else pins[:1]
-        found = [await store.rollups(pin, asked.step, 0, asked.end, asked.count, asked.skip) for pin in wanted]
+        found = [await history.rollups(pin, asked.step, 0, asked.end, asked.count, asked.skip) for pin in wanted]
         streams.append(([series.averages(rollups) for rollups in found], function))
 
     def work() -> bytes | None:

@@ -32,7 +32,7 @@ class Rolling:
 
     def __init__(
         self,
-        store: History,
+        history: History,
         sender: bytes,
         shards: Mapping[int, Shard],
         purging: Purging,
@@ -40,7 +40,7 @@ class Rolling:
         raw_days: int,
         minute_days: int,
     ) -> None:
-        self._store = store
+        self._history = history
         self._sender = sender
         self._shards = shards
         self._purging = purging
@@ -62,9 +62,9 @@ class Rolling:
         shards = [number for number, shard in self._shards.items() if shard.active]
         started = time.perf_counter()
         try:
-            points = await self._store.roll_up(self._sender, shards)
+            points = await self._history.roll_up(self._sender, shards)
             if 0 in shards:
-                await self._store.tidy(now, self._raw_days)
+                await self._history.tidy(now, self._raw_days)
                 await self._trim(now // DAY_MS)
             await self._purging.go_on(now, shards)
             self._minute = (now - SETTLE_MS) // MINUTE_MS
@@ -79,6 +79,6 @@ class Rolling:
     async def _trim(self, day: int) -> None:
         if day <= self._trim_day:
             return
-        self._trimmed = await self._store.trim_minutes(self._minutes_kept, self._trimmed, TRIM_STREAMS)
+        self._trimmed = await self._history.trim_minutes(self._minutes_kept, self._trimmed, TRIM_STREAMS)
         if not self._trimmed:
             self._trim_day = day
