@@ -83,9 +83,9 @@ class Store:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self.firmware = Firmware(driver, self._watch)
+        self.history = History(driver, self._watch)
         self._sql = _Texts(driver.dialect)
         self._ready = False
-        self.history = History(driver, self._watch)
         self._closed = False
 
     async def open(self) -> None:

@@ -90,7 +90,6 @@ class Owner:
         )
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows
-        )
         self.tired = False  # see :meth:`is_others_turn`
         self._turn_ends = 0.0  # 0: no slow message yet
         self._marks = 0
