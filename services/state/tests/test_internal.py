@@ -39,6 +39,10 @@ def test_any_key_may_come_first(world, first):
     assert info(world, first, "x", "buff-in", 300)["buffIn"] == 300
 
 
+def test_info_may_begin_with_a_key_that_nobody_knows(world):
+    assert info(world, "id", "7", "ver", "1", "buff-in", 300)["buffIn"] == 300
+
+
 def test_new_info_replaces_the_old_and_a_lonely_key_is_dropped(world):
     info(world, "ver", "1", "cpu", "old", "buff-in", 512)
     assert info(world, "ver", "2", "dev") == {"blynkVersion": "2", "heartbeatInterval": 0, "buffIn": 250}
@@ -74,10 +78,18 @@ def test_a_message_without_a_word_is_refused(world, body):
     assert world.ask(world.board, Command.INTERNAL, *body) == 2
 
 
-@pytest.mark.parametrize("word", ["acon", "adis", "ota", "vfs", "dbg", "utc", "meta", "x"])
-def test_other_words_are_ignored_and_change_nothing(world, word):
+@pytest.mark.parametrize("rest", [(), ("x", "y"), ("x", "ver", "2")])
+@pytest.mark.parametrize("word", ["acon", "adis", "ota", "vfs", "dbg", "utc", "meta"])
+def test_other_words_are_ignored_and_change_nothing(world, word, rest):
     before = info(world, "ver", "1")
-    assert world.ask(world.board, Command.INTERNAL, word) is None
+    assert world.ask(world.board, Command.INTERNAL, word, *rest) is None
+    assert world.device.body["hardwareInfo"] is before
+
+
+@pytest.mark.parametrize("body", [("x",), ("x", "ver"), ("VER", "1"), ("x", "y", "z")])
+def test_a_message_without_a_known_key_is_ignored(world, body):
+    before = info(world, "ver", "1")
+    assert world.ask(world.board, Command.INTERNAL, *body) is None
     assert world.device.body["hardwareInfo"] is before
 
 
@@ -85,7 +97,22 @@ def test_meta_data(world):
     world.device.body["metadata"] = {"room": "kitchen"}
     assert world.ask(world.board, Command.INTERNAL, "meta", "get", "room") == b"meta\0room\0kitchen"
     assert world.ask(world.board, Command.INTERNAL, "meta", "get", "Auth Token").endswith(world.device.token.encode())
+    assert world.ask(world.board, Command.INTERNAL, "meta", "get", "Device Name") == b"meta\0Device Name\0board 0"
     assert world.ask(world.board, Command.INTERNAL, "meta", "get", "floor") is None
     assert world.ask(world.board, Command.INTERNAL, "meta", "set", "room", "hall") == 200
     assert world.ask(world.board, Command.INTERNAL, "meta", "set", "floor", "1") == 2
     assert world.device.body["metadata"] == {"room": "hall"}
+
+
+def test_a_field_may_be_empty(world):
+    world.device.body["metadata"] = {"room": "kitchen"}
+    assert world.ask(world.board, Command.INTERNAL, "meta", "set", "room", "") == 200
+    assert world.ask(world.board, Command.INTERNAL, "meta", "get", "room") == b"meta\0room\0"
+    assert world.ask(world.board, Command.INTERNAL, "meta", "set", "floor", "") == 2
+    assert world.ask(world.board, Command.INTERNAL, "meta", "set", "room") == 2
+
+
+@pytest.mark.parametrize("own", ["mine", ""])
+def test_a_field_of_that_name_hides_the_token(world, own):
+    world.device.body["metadata"] = {"Auth Token": own}
+    assert world.ask(world.board, Command.INTERNAL, "meta", "get", "Auth Token") == b"meta\0Auth Token\0" + own.encode()

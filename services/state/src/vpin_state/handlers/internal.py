@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vpin_protocol import BodyError, Command, Status, parse_int32, split_all
+from vpin_protocol import NUL, BodyError, Command, Status, parse_int32, split_all
 
 from vpin_state import clocks
 from vpin_state.errors import Refused
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 DEFAULT_BUFFER = 250
+DEVICE_NAME = "Device Name"
+"""The metadata field that every device has."""
 
 INFO_KEYS = {
     "ver": "blynkVersion",
@@ -37,23 +39,25 @@ INFO_KEYS = {
 }
 """Key on the wire → key of hardwareInfo, for texts."""
 INFO_WORDS = {key.encode() for key in INFO_KEYS} | {b"h-beat", b"buff-in"}
+NO_INFO = frozenset((b"acon", b"adis", b"ota", b"vfs", b"dbg"))
+"""Words that begin something else, whatever stands behind them."""
 
 
 @handles(Command.INTERNAL, HARDWARE)
 def internal(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
-    """Hardware info when the first field is one of its keys, else a request by its first word; unknown words are ignored."""
+    """A request by its first word, or hardware info when one of its keys is known, the first or not; else it is ignored."""
     fields = split_all(body)
     if not fields or not fields[0]:
         raise Refused(Status.ILLEGAL_COMMAND)
     assert session.device is not None
-    if fields[0] in INFO_WORDS:
-        _take_info(fx, session, session.device, fields)
-    elif fields[0] == b"rtc":
+    if fields[0] == b"rtc":
         _answer_rtc(fx, session.device)
     elif fields[0] == b"utc":
         _answer_utc(fx, session.device, fields[1] if len(fields) > 1 else b"")
     elif fields[0] == b"meta":
-        _meta(fx, session.device, fields)
+        _meta(fx, session.device, body.split(NUL))
+    elif fields[0] not in NO_INFO and not INFO_WORDS.isdisjoint(fields[::2]):
+        _take_info(fx, session, session.device, fields)
 
 
 def _take_info(fx: Effects, session: Session, device: Device, fields: list[bytes]) -> None:
@@ -115,12 +119,12 @@ def _meta(fx: Effects, device: Device, fields: list[bytes]) -> None:
     metadata: dict[str, str] = device.body.get("metadata") or {}
     if len(fields) >= 3 and fields[1] == b"get":
         name = fields[2].decode(errors="replace")
-        value = metadata.get(name) or (device.token if name == "Auth Token" else None)
+        value = metadata.get(name, {DEVICE_NAME: device.name, "Auth Token": device.token}.get(name))
         if value is not None:
             fx.answer(Command.INTERNAL, b"meta\0" + fields[2] + b"\0" + value.encode())
-    elif len(fields) >= 4 and fields[1] == b"set":
-        name = fields[2].decode(errors="replace")
-        if name not in metadata:
+    elif fields[1:2] == [b"set"]:
+        name = fields[2].decode(errors="replace") if len(fields) >= 4 else None
+        if name is None or name not in metadata:
             raise Refused(Status.ILLEGAL_COMMAND)
         device.body["metadata"] = {**metadata, name: fields[3].decode(errors="replace")}
         device.changed()

@@ -9,7 +9,7 @@ from vpin_messages.requests import PinReply
 
 from vpin_state import datastreams, events, templates, typed_values
 from vpin_state.errors import Refused
-from vpin_state.handlers.internal import INFO_KEYS, tell_meta
+from vpin_state.handlers.internal import DEVICE_NAME, INFO_KEYS, tell_meta
 from vpin_state.handlers.pins import NO_DATASTREAM, OK, WRONG_TYPE, admit, record_points, tell_property, write
 from vpin_state.pins import KIND_OF_NAME
 from vpin_state.properties import set_on_pin
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vpin_state.model import Device
 
 MONTH_MS = 31 * 24 * 3600 * 1000
-DEVICE_NAME = "Device Name"
 TOO_MANY = PinReply(429, b"Too many requests.")
 NO_META = PinReply(400, b"MetaField doesn't exist.")
 
