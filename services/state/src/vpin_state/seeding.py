@@ -25,7 +25,8 @@ def seed_of(publisher: Account, app_id: str, new_token: Callable[[], str]) -> Js
     app = next((app for app in publisher.body.get("apps", ()) if app["id"] == app_id), None)
     if app is None or app["isMultiFace"]:
         return None
-    dash = publisher.dashboards.get(next(iter(app.get("projectIds", ())), FIRST_ID - 1))
+    first = next(iter(app.get("projectIds", ())), None)
+    dash = next((dash for dash in publisher.projects if dash.id == first), None)
     if dash is None:
         return None
     project = bare_project(dash)

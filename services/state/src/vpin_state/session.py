@@ -90,5 +90,8 @@ class Session:
         return self.side == Side.HARDWARE
 
     def hears(self, dash: Dashboard) -> bool:
-        """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it now."""
-        return not self.shared or (self.dash is dash and bool(dash.settings.get("isShared")))
+        """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it now.
+
+        One who was thrown out is not, however long the connection takes to end.
+        """
+        return not self.shared or (self.dash is dash and bool(dash.settings.get("isShared")) and not self.closing)

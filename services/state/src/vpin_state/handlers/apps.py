@@ -93,8 +93,8 @@ def delete(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
             raise Refused(Status.NOT_ALLOWED)
         account.drop_token(app_id)
         _set(account, [other for other in apps_of(account) if other is not app])
-        for dash_id in app.get("projectIds", ()):
-            if (dash := account.dashboards.get(dash_id)) is not None:
+        for dash in account.projects:
+            if dash.id in app.get("projectIds", ()):
                 delete_dashboard(fx, dash)
         fx.reply(Status.OK)
 

@@ -17,7 +17,7 @@ from vpin_state.values import SYNC_ID, app_sync, select_device, store
 
 if TYPE_CHECKING:
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
+    from vpin_state.model import Dashboard, Device
     from vpin_state.pins import Bank
     from vpin_state.session import Session
 
@@ -116,10 +116,12 @@ def app_writes(fx: Effects, session: Session, message_id: int, body: bytes) -> N
         raise Refused(Status.ILLEGAL_COMMAND_BODY)
     if session.shared and not dash.settings.get("isShared"):
         raise Refused(Status.NOT_ALLOWED)
-    if operation[1:2] == b"u":
-        _select(fx, session, message_id, body, operation)
+    if not dash.active:
         return
-    if operation[1:2] != b"w" or not dash.active:
+    if operation[1:2] == b"u":
+        _select(fx, session, dash, message_id, body, operation)
+        return
+    if operation[1:2] != b"w":
         return
     devices = lookup.devices_of(dash, target)
     if not devices:
@@ -165,16 +167,17 @@ def _remember_route(
         routes[body[: body.find(0, prefix + 4)]] = (bank.pin(kind, number), devices[0])
 
 
-def _select(fx: Effects, session: Session, message_id: int, body: bytes, operation: bytes) -> None:
-    """`vu·selector·device`: show another device in a selector (spec 02, 9.3)."""
+def _select(fx: Effects, session: Session, dash: Dashboard, message_id: int, body: bytes, operation: bytes) -> None:
+    """`vu·selector·device`: show another of its devices in a selector (spec 02, 9.3; 03, 16.18)."""
     fields = split_first(operation, 3)
     if len(fields) < 3:
         raise Refused(Status.ILLEGAL_COMMAND_BODY)
-    dash = lookup.dash_of(session, parse_target(body.partition(b"\0")[0])[0])
     widget = lookup.widget(dash, fields[1])
     if widget.type != "DEVICE_SELECTOR":
         raise Refused(Status.ILLEGAL_COMMAND)
     device = lookup.device(dash, fields[2], unknown=Status.ILLEGAL_COMMAND)
+    if device.id not in widget.json.get("deviceIds", ()):
+        raise Refused(Status.ILLEGAL_COMMAND)
     select_device(widget, device.id)
     fx.reply(Status.OK)
     values = app_sync(dash, fx.now, device.id)
