@@ -33,6 +33,7 @@ class Gateway:
         self.announces: list[int] = []
         self.answers: dict[int, EntryAnswer] = {}
         self.grants: dict[int, tuple[Grant, Side]] = {}
+        self.other: Callable[[int, bytes], object] = lambda kind, payload: None  # told entries of other kinds
         self._news = asyncio.Event()
 
     async def start(self) -> None:
@@ -50,6 +51,8 @@ class Gateway:
                 self.announces.append(session)
             elif kind == Down.ENTRY:
                 self.answers[session] = entry.decode_answer(payload)
+            else:
+                self.other(kind, payload)
         self.consumer.ack(delivery.tag)
         self._news.set()
 

@@ -23,7 +23,7 @@ from vpin_state.entries import cut
 from vpin_state.owner import Owner
 from vpin_state.session import SLAB
 from vpin_store import Store
-from vpin_store.rows import AccountRows, CampaignRow
+from vpin_store.rows import AccountRows, CampaignRow, DeletionRow
 
 registry.load()
 
@@ -40,12 +40,20 @@ class NoAccounts:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.deletions = NoDeletions()
         self.firmware = NoCampaigns()
         self.history = NoHistory()
 
     async def load_accounts(self, ids: list[int]) -> dict[int, AccountRows]:
         self.asked += len(ids)
         return {}
+
+
+class NoDeletions:
+    """A database in which nobody wants to be deleted."""
+
+    async def asked(self) -> list[DeletionRow]:
+        return []
 
 
 class NoHistory:

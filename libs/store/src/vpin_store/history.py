@@ -65,8 +65,9 @@ class Step(StrEnum):
 
 
 def deleted_prefixes(changes: Changes) -> set[tuple[int, ...]]:
-    """What a commit deletes of history: what it says, and what devices and dashboards had."""
-    return {*changes.deleted_history, *changes.deleted_dashboards, *changes.deleted_devices}
+    """What a commit deletes of history: what it says, and what devices, dashboards and accounts had."""
+    whole = ((account_id,) for account_id in changes.deleted_accounts)
+    return {*changes.deleted_history, *changes.deleted_dashboards, *changes.deleted_devices, *whole}
 
 
 _STEP_MS = {Step.MINUTE: 60_000, Step.HOUR: 3_600_000, Step.DAY: DAY_MS}

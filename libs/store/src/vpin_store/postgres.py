@@ -47,7 +47,10 @@ _AWAY = (
 
 
 class PostgresDialect:
-    next_account_id = "SELECT setval(pg_get_serial_sequence('account', 'id'), (SELECT max(id) FROM account))"
+    next_account_id = (  # never less than before: the id of a deleted account does not come again
+        "SELECT setval(s, greatest((SELECT max(id) FROM account), nextval(s)))"
+        " FROM pg_get_serial_sequence('account', 'id') AS s"
+    )
 
     def read(self, column: Column) -> str:
         return f"coalesce(convert_to({column.name}::text, 'UTF8'), '')" if column.kind == "json" else column.name
@@ -78,9 +81,8 @@ def upsert(table: Table) -> str:
 
 
 @cache
-def delete(table: Table, width: int) -> str:
-    """All rows whose key begins with one of the keys."""
-    columns = table.key[:width]
+def delete(table: Table, columns: tuple[Column, ...]) -> str:
+    """All rows whose columns are one of the keys."""
     condition = " AND ".join(f"t.{column.name} = r.{column.name}" for column in columns)
     return f"DELETE FROM {table.name} AS t USING {_unnest(columns)} WHERE {condition}"  # noqa: S608
 
@@ -125,7 +127,7 @@ class PostgresDriver:
                     await _check_owner(connection, changes)
                 for operation in operations(changes):
                     if isinstance(operation, Delete):
-                        sql, rows = delete(operation.table, operation.width), operation.keys
+                        sql, rows = delete(operation.table, operation.columns), operation.keys
                     else:
                         sql, rows = upsert(operation.table), operation.table.unique(operation.rows)
                     for start in range(0, len(rows), STATEMENT_ROWS):

@@ -145,6 +145,13 @@ class AnswerRow(NamedTuple):
     expires_at: int
 
 
+class DeletionRow(NamedTuple):
+    """An account that is to be deleted, by the owner of its shard."""
+
+    account_id: int
+    asked_at: int
+
+
 class FirmwareRow(NamedTuple):
     """An image that boards load, served as ``/static/ota/{name}``."""
 
@@ -275,7 +282,8 @@ class Changes:
     """Everything that one commit holds. Row lists are upserts by primary key, `deleted_…` are primary keys.
 
     Deletions run first; deleting a dashboard deletes its widgets, devices, values, properties and events, deleting a
-    device its values, properties and events, both their history, deleting a template its datastreams. `deleted_values`
+    device its values, properties and events, both their history, deleting a template its datastreams, deleting an account
+    everything that is its own (see :mod:`vpin_store.deletions`). `deleted_values`
     with pin -1 means all pins of that device id, `deleted_history` takes beginnings of a StreamKey. Of an account that is
     there already its password stays (see `set_password`).
 
@@ -295,6 +303,7 @@ class Changes:
     applied: list[AppliedRow] = field(default_factory=list[AppliedRow])
     jobs: list[JobRow] = field(default_factory=list[JobRow])
     points: list[PointRow] = field(default_factory=list[PointRow])
+    deleted_accounts: list[int] = field(default_factory=list[int])
     deleted_dashboards: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     deleted_widgets: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     deleted_devices: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])

@@ -104,6 +104,7 @@ TEMPLATE = _table("template", rows.TemplateRow, 2, _BODY)
 DATASTREAM = _table("datastream", rows.DatastreamRow, 4, _BODY)
 EVENT = _table("event", rows.EventRow, 4)
 ANSWER = _table("answer", rows.AnswerRow, 2)
+DELETION = _table("deletion", rows.DeletionRow, 1)
 APPLIED = _table("applied_slab", rows.AppliedRow, 2)
 OWNER = _table("shard_owner", rows.OwnerRow, 1)
 JOB = _table("notification_job", rows.JobRow, 1)
@@ -131,6 +132,7 @@ TABLES = (
     DATASTREAM,
     EVENT,
     ANSWER,
+    DELETION,
     APPLIED,
     OWNER,
     JOB,

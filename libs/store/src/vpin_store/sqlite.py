@@ -58,9 +58,9 @@ def upsert(table: Table) -> str:
 
 
 @cache
-def delete(table: Table, width: int) -> str:
-    """All rows of one beginning of a key."""
-    condition = " AND ".join(f"{column.name} = ?{n}" for n, column in enumerate(table.key[:width], 1))
+def delete(table: Table, columns: tuple[Column, ...]) -> str:
+    """All rows whose columns are so."""
+    condition = " AND ".join(f"{column.name} = ?{n}" for n, column in enumerate(columns, 1))
     return f"DELETE FROM {table.name} WHERE {condition}"  # noqa: S608
 
 
@@ -186,7 +186,7 @@ def _commit(connection: sqlite3.Connection, changes: Changes) -> None:
             _check_owner(connection, changes)
         for operation in operations(changes):
             if isinstance(operation, Delete):
-                connection.executemany(delete(operation.table, operation.width), operation.keys)
+                connection.executemany(delete(operation.table, operation.columns), operation.keys)
             else:
                 connection.executemany(upsert(operation.table), operation.rows)
         sqlite_history.write(connection, changes)

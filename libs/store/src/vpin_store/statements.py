@@ -11,7 +11,9 @@ from typing import Any, NamedTuple, Protocol
 from vpin_store.rows import Changes
 from vpin_store.schema import (
     ACCOUNT,
+    ANSWER,
     APPLIED,
+    CAMPAIGN,
     DASHBOARD,
     DATASTREAM,
     DEVICE,
@@ -85,18 +87,27 @@ class Upsert(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Of all rows whose key begins so: `width` columns of it."""
+    """Of all rows whose `columns` are so."""
 
     table: Table
-    width: int
+    columns: tuple[Column, ...]
     keys: Sequence[tuple[Any, ...]]
+
+
+OF_ACCOUNTS = (DASHBOARD, WIDGET, DEVICE, TOKEN, VALUE, PROPERTY, TEMPLATE, DATASTREAM, EVENT, ANSWER, CAMPAIGN)
+"""Tables whose rows go with their account; history besides."""
 
 
 def operations(changes: Changes) -> Iterator[Upsert | Delete]:
     """The statements of one commit, in order; each once at most, with all its rows. Rows are as they are stored."""
-    for delete in _deletions(changes):
-        if delete.keys:
-            yield delete._replace(keys=delete.table.stored(delete.keys))
+    if changes.deleted_accounts:
+        ids = [(account_id,) for account_id in changes.deleted_accounts]
+        yield Delete(ACCOUNT, ACCOUNT.key, ids)
+        for table in OF_ACCOUNTS:
+            yield Delete(table, tuple(column for column in table.columns if column.name == "account_id"), ids)
+    for table, width, keys in _deletions(changes):
+        if keys:
+            yield Delete(table, table.key[:width], table.stored(keys))
     for table, changed in (
         (ACCOUNT, changes.accounts),
         (DASHBOARD, changes.dashboards),
@@ -115,18 +126,19 @@ def operations(changes: Changes) -> Iterator[Upsert | Delete]:
             yield Upsert(table, table.stored(changed))
 
 
-def _deletions(changes: Changes) -> Iterator[Delete]:
+def _deletions(changes: Changes) -> Iterator[tuple[Table, int, Sequence[tuple[Any, ...]]]]:
+    """(table, so many columns of its key, their values)."""
     for table in (DASHBOARD, WIDGET, DEVICE, VALUE, PROPERTY, EVENT):
-        yield Delete(table, 2, changes.deleted_dashboards)
+        yield table, 2, changes.deleted_dashboards
     for table in (DEVICE, VALUE, PROPERTY, EVENT):
-        yield Delete(table, 3, changes.deleted_devices)
-    yield Delete(WIDGET, 3, changes.deleted_widgets)
-    yield Delete(TOKEN, 1, [(token,) for token in changes.deleted_tokens])
-    yield Delete(VALUE, 3, [key[:3] for key in changes.deleted_values if key[4] == -1])
-    yield Delete(VALUE, 5, [key for key in changes.deleted_values if key[4] != -1])
-    yield Delete(PROPERTY, 6, changes.deleted_properties)
+        yield table, 3, changes.deleted_devices
+    yield WIDGET, 3, changes.deleted_widgets
+    yield TOKEN, 1, [(token,) for token in changes.deleted_tokens]
+    yield VALUE, 3, [key[:3] for key in changes.deleted_values if key[4] == -1]
+    yield VALUE, 5, [key for key in changes.deleted_values if key[4] != -1]
+    yield PROPERTY, 6, changes.deleted_properties
     for table in (TEMPLATE, DATASTREAM):
-        yield Delete(table, 2, changes.deleted_templates)
-    yield Delete(DATASTREAM, 4, changes.deleted_datastreams)
-    yield Delete(APPLIED, 2, changes.deleted_applied)
-    yield Delete(JOB, 1, [(key,) for key in changes.deleted_jobs])
+        yield table, 2, changes.deleted_templates
+    yield DATASTREAM, 4, changes.deleted_datastreams
+    yield APPLIED, 2, changes.deleted_applied
+    yield JOB, 1, [(key,) for key in changes.deleted_jobs]

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Sequence
 from typing import Any, Self, TypeVar
 
+from vpin_store.deletions import Deletions
 from vpin_store.driver import Driver
 from vpin_store.errors import StoreUnavailable
 from vpin_store.firmware import Firmware
@@ -82,6 +83,7 @@ class Store:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self.deletions = Deletions(driver, self._watch)
         self.firmware = Firmware(driver, self._watch)
         self.history = History(driver, self._watch)
         self._sql = _Texts(driver.dialect)

@@ -209,6 +209,13 @@ class Answer(_Table, table=True):
     expires_at: int = Field(sa_type=BigInteger)
 
 
+class Deletion(_Table, table=True):
+    """Accounts that are to be deleted."""
+
+    account_id: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    asked_at: int = Field(sa_type=BigInteger)
+
+
 class AppliedSlab(_Table, table=True):
     __table_args__ = _CLUSTERED
 

@@ -30,6 +30,9 @@ _msgpack = msgspec.msgpack.Encoder().encode
 
 def collect(account: Account, changes: Changes) -> None:
     """Move everything that is marked dirty into `changes` and clear the marks."""
+    if account.gone:
+        _collect_end(account, changes)
+        return
     number_for_commit(account)
     _settle_timed(account)
     dirty, account.dirty, account.listed = account.dirty, Dirty(), False
@@ -56,6 +59,15 @@ def collect(account: Account, changes: Changes) -> None:
         if value is not None:
             changes.properties.append(PropertyRow(account.id, dash_id, target, kind, number, name, value))
     changes.jobs += [JobRow(key, account.shard, body) for key, body in dirty.jobs]
+
+
+def _collect_end(account: Account, changes: Changes) -> None:
+    """Of an account that is deleted nothing else is left to store. Its boards' tokens by name: they are remembered."""
+    account.dirty, account.listed = Dirty(), False
+    changes.deleted_accounts.append(account.id)
+    changes.deleted_tokens += [
+        d.token for dash in account.dashboards.values() for d in dash.devices.values() if d.token
+    ]
 
 
 def _collect_points(account: Account, dirty: Dirty, changes: Changes) -> None:

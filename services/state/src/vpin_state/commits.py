@@ -135,6 +135,9 @@ class Commits:
             metrics.commits.inc()
             metrics.commit_rows.inc(len(changes.values))
         self._memory.forget_tokens(changes.deleted_tokens)
+        self._memory.deleted(changes.deleted_accounts)
+        for account_id in changes.deleted_accounts:
+            log.info("an account is deleted", account=account_id)
         self._outbox.release(number)
         for deliveries, tag, slabs in done:
             deliveries.ack(tag, slabs)

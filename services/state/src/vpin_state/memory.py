@@ -50,6 +50,7 @@ class Memory:
         self._readers: dict[int, Reader] = {}  # by account
         self._clocks: dict[int, AlarmClock] = {}  # by shard
         self._timetables: dict[int, Timetable] = {}  # by shard
+        self._buried: set[int] = set()  # accounts whose deletion is not committed yet
         self._tokens_gone = 0
         self._forgotten = 0  # accounts that are no longer in memory but not collected yet
 
@@ -88,7 +89,8 @@ class Memory:
         before = len(self.accounts)
         for account_id, account in list(self.accounts.items()):
             if account is None:
-                del self.accounts[account_id]
+                if account_id not in self._buried:
+                    del self.accounts[account_id]
             elif account.shard == shard:
                 if (
                     account.apps
@@ -111,9 +113,25 @@ class Memory:
         for account_id, account in list(self.accounts.items()):
             if account is None or account.shard == shard:
                 del self.accounts[account_id]
+        self._buried.difference_update(account.id for account in self.dirty if account.shard == shard)
         self.dirty[:] = [account for account in self.dirty if account.shard != shard]
         self._timetables.pop(shard, None)
         self._free(before - len(self.accounts))
+
+    def bury(self, account: Account) -> None:
+        """From now on there is no such account; the next commit deletes it. What still changes in it is stored no more."""
+        self.accounts[account.id] = None
+        account.on_dirty = None
+        self._buried.add(account.id)
+        self._readers.pop(account.id, None)
+        if account.shard in self._clocks:
+            self._clocks[account.shard].forget(account.id)
+        if account.shard in self._timetables:
+            self._timetables[account.shard].forget(account.id)
+
+    def deleted(self, account_ids: list[int]) -> None:
+        """A commit has deleted them."""
+        self._buried.difference_update(account_ids)
 
     def _free(self, forgotten: int) -> None:
         """Give back the memory of forgotten accounts, which hold each other, once they are some and a fifth of all."""

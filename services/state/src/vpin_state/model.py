@@ -42,6 +42,7 @@ class Account:
         "body",
         "dashboards",
         "dirty",
+        "gone",
         "id",
         "idle_since",
         "last_event",
@@ -52,6 +53,7 @@ class Account:
         "on_dirty",
         "resets",
         "reshaped",
+        "retired",
         "routes",
         "row",
         "seq",
@@ -81,8 +83,10 @@ class Account:
         self.watch: Watch | None = None  # somebody watches it live
         self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
+        self.gone = False  # it is deleted: nothing of it is stored any more
         self.mails = (0, 0)  # day, mails sent by its boards on that day
         self.resets: dict[str, int] = {}  # tokens that let somebody set the password anew -> until when (ms)
+        self.retired: tuple[int, ...] = ()  # marks of hashes of passwords that were replaced while it was in memory
 
     @property
     def projects(self) -> list[Dashboard]:
@@ -135,6 +139,11 @@ class Account:
         prefix = (self.id, dash_id, *rest)
         dirty.points = [point for point in dirty.points if point.stream[: len(prefix)] != prefix]
 
+    def delete(self) -> None:
+        """Delete the account with everything of it. Its sessions are the caller's to close."""
+        self.mark()
+        self.gone = True
+
     def set_reset(self, token: str, expires_at: int) -> None:
         """Whoever has the token may set the password anew until `expires_at` (ms)."""
         self.resets[token] = expires_at
@@ -143,6 +152,10 @@ class Account:
     def drop_reset(self, token: str) -> None:
         del self.resets[token]
         self.drop_token(token)
+
+    def retire_password(self, mark: int) -> None:
+        """The password is replaced whose hash has this mark: a log-in that was verified with it comes too late."""
+        self.retired = (*self.retired, mark)
 
 
 class Dashboard:

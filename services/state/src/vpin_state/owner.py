@@ -23,7 +23,9 @@ from vpin_store.history import ADDED_UP_MS
 from vpin_state import dispatch, registry
 from vpin_state.campaigns import Campaigns
 from vpin_state.commits import Commits
+from vpin_state.deletions import Deletions
 from vpin_state.effects import Effects
+from vpin_state.handlers.deleting import DELETE
 from vpin_state.handlers.purging import PURGE
 from vpin_state.handlers.reports import RUN_DUE
 from vpin_state.memory import Memory
@@ -87,6 +89,9 @@ class Owner:
             Purging(store.history, shards, lambda account_id: self.hand_over(account_id, Task(PURGE, []))),
             raw_days=config.raw_days,
             minute_days=config.minute_days,
+        )
+        self.deletions = Deletions(
+            store, self.shards, shards, lambda account_id: self.hand_over(account_id, Task(DELETE, []))
         )
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows
@@ -204,6 +209,9 @@ class Owner:
             fx.questions.clear()
         if fx.told or fx.outcomes:
             self._tell_connections(account, durable)
+        if account.gone:
+            self.watches.account_gone(account)
+            self.memory.bury(account)
         return durable
 
     def _tell_connections(self, account: Account, durable: bool) -> None:

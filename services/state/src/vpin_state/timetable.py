@@ -32,13 +32,17 @@ class Timetable:
         at = reports.next_due(account)
         named = self._named.get(account.id)
         if at is None:
-            self._times.pop(account.id, None)
-            self._named.pop(account.id, None)
+            self.forget(account.id)
             return
         if named is not None and at <= named:  # its run is on its way
             at = named + RETRY_MS
         self._times[account.id] = at
         self._first = min(self._first, at)
+
+    def forget(self, account_id: int) -> None:
+        """The account is gone."""
+        self._times.pop(account_id, None)
+        self._named.pop(account_id, None)
 
     def due(self, now: int) -> list[int]:
         """Ids of the accounts whose time has come, each once."""

@@ -80,6 +80,13 @@ class Watches:
                 watch.looked = now
                 self._gather(watch)
 
+    def account_gone(self, account: Account) -> None:
+        """It is deleted: tell those who have readers that there is no such account."""
+        if (watch := account.watch) is not None:
+            for instance in watch.until:
+                self._send(instance, 0, Batch(account.id, 0, 0))
+            self._end(watch)
+
     def forget_shard(self, shard: int) -> None:
         """Another process owns its accounts."""
         for watch in [watch for watch in self._watches.values() if watch.account.shard == shard]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-HEAD = "0005"  # revision of the newest migration
+HEAD = "0006"  # revision of the newest migration
 FOLDER = Path(__file__).parent
 SNAPSHOT = FOLDER / "sqlite.sql"
 

@@ -29,4 +29,5 @@ CREATE TABLE day_rollup (stream_id integer NOT NULL, period integer NOT NULL, co
 CREATE INDEX account_timed ON account (id) WHERE timed;
 CREATE TABLE firmware ( name TEXT NOT NULL, build TEXT NOT NULL, uploaded_at BIGINT NOT NULL, content BLOB NOT NULL, PRIMARY KEY (name) );
 CREATE TABLE campaign ( name TEXT NOT NULL, account_id BIGINT NOT NULL, project TEXT NOT NULL, build TEXT NOT NULL, started_at BIGINT NOT NULL, started_by TEXT NOT NULL, PRIMARY KEY (name) );
-INSERT INTO alembic_version VALUES ('0005');
+CREATE TABLE deletion ( account_id BIGINT NOT NULL, asked_at BIGINT NOT NULL, PRIMARY KEY (account_id) );
+INSERT INTO alembic_version VALUES ('0006');
