@@ -1,4 +1,4 @@
-"""Boards at the edges of what their framing carries: heart-beats, buffers, values beyond any number (spec 01, 1.1, 3.5, 4.4)."""
+"""Boards at the edges of what their framing carries: heart-beats, buffers, values beyond measure (spec 01, 1.1, 3.5, 4.4)."""
 
 from __future__ import annotations
 

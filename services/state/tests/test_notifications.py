@@ -8,6 +8,7 @@ from vpin_messages.slab import credential
 from vpin_protocol import Command
 from vpin_state import registry
 
+DAY_MS = 86_400_000
 MAIL = ("a@example.com", "subject", "text")
 PHONES = {"androidTokens": {"p": "phone"}, "iOSTokens": {"q": "apple"}}
 
@@ -73,8 +74,7 @@ def test_the_checks_of_a_mail_in_their_order(world):
     world.dash.active = False
     assert ask(world, Command.EMAIL) == (6, [])
     world.dash.active = True
-    for _ in range(world.fx.config.mails_per_day):
-        world.account.count_mail(world.fx.now // 86_400_000)
+    world.account.mails.extend([world.fx.now] * (world.fx.config.mails_per_day + 1))
     assert ask(world, Command.EMAIL) == (2, [])
     assert ask(world, Command.EMAIL, "alone") == (1, [])
     world.fx.now += 86_400_000
@@ -85,10 +85,60 @@ def test_the_checks_of_a_mail_in_their_order(world):
     assert ask(world, Command.EMAIL, *MAIL)[0] is None
 
 
-@pytest.mark.parametrize("receiver", ["nobody", "a?b@example.com", "@example.com", "a@b", "a" * 250 + "@example.com"])
+def test_the_102nd_mail_of_a_day_is_refused_whoever_asks(world):
+    add(world, "EMAIL")
+    over_http = PinRequest("email", values=["b@example.com", "s", "t"])
+    began = world.fx.now
+    for _ in range(100):
+        later(world)
+        assert ask(world, Command.EMAIL, *MAIL)[0] is None
+    assert registry.operations["email"](world.fx, world.device, over_http).status == 200
+    world.clear()
+    later(world)
+    assert ask(world, Command.EMAIL, *MAIL) == (1, [])
+    assert registry.operations["email"](world.fx, world.device, over_http).status == 429
+    assert world.fx.jobs == []
+    world.fx.now = began + 5_000 + DAY_MS - 1
+    assert ask(world, Command.EMAIL, *MAIL) == (1, [])
+    world.fx.now += 1  # a day after the first one
+    assert ask(world, Command.EMAIL, *MAIL)[0] is None
+    later(world)
+    assert ask(world, Command.EMAIL, *MAIL)[0] is None  # 5 s after the second of that day
+    assert ask(world, Command.EMAIL, *MAIL) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "receiver",
+    [
+        "",
+        "nobody",
+        "a?b@example.com",
+        "@example.com",
+        "a@b",
+        "a@b.c",
+        "a@b..com",
+        "a@.com",
+        "a@-b.com",
+        "a..b@example.com",
+        "a,b@example.com",
+        "a@example.com,b@example.com",
+        "a b@example.com",
+        "a@example.com\n",
+        "a" * 65 + "@example.com",
+        "a@" + "b" * 250 + ".com",
+    ],
+)
 def test_a_receiver_that_is_no_address(world, receiver):
     add(world, "EMAIL")
     assert ask(world, Command.EMAIL, receiver, "s", "t") == (2, [])
+
+
+@pytest.mark.parametrize(
+    "receiver", ["a.b+c@example.com", "ä@bücher.example", "o'neil_1@a-b.co.uk", "a" * 64 + "@b.org"]
+)
+def test_a_receiver_that_is_an_address(world, receiver):
+    add(world, "EMAIL")
+    assert ask(world, Command.EMAIL, receiver, "s", "t")[1][0].to == [receiver]
 
 
 # -- push

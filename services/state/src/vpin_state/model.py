@@ -84,7 +84,7 @@ class Account:
         self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
         self.gone = False  # it is deleted: nothing of it is stored any more
-        self.mails = (0, 0)  # day, mails sent by its boards on that day
+        self.mails: deque[int] = deque()  # when (ms) its boards, rules and pin API sent the last mails: a day's worth
         self.resets: dict[str, int] = {}  # tokens that let somebody set the password anew -> until when (ms)
         self.retired: tuple[int, ...] = ()  # marks of hashes of passwords that were replaced while it was in memory
 
@@ -104,13 +104,6 @@ class Account:
             self.listed = True
             self.on_dirty.append(self)
         return self.dirty
-
-    def mails_sent(self, day: int) -> int:
-        """Mails that the account's boards have sent on a day (days since 1970)."""
-        return self.mails[1] if self.mails[0] == day else 0
-
-    def count_mail(self, day: int) -> None:
-        self.mails = (day, self.mails_sent(day) + 1)
 
     def change(self, **fields: Any) -> None:
         """Replace columns of the account's row, e.g. ``change(energy=100)``."""

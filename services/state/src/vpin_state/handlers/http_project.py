@@ -10,7 +10,7 @@ from vpin_messages.requests import PinReply
 
 from vpin_state import clocks
 from vpin_state.copies import bare_project
-from vpin_state.handlers.notifications import PHONES, find_widget, push_text
+from vpin_state.handlers.notifications import PHONES, find_widget, push_text, too_many_mails
 from vpin_state.handlers.pins import NOT_ACTIVE, OK
 from vpin_state.json_rules import View
 from vpin_state.model import NO_PROJECT
@@ -89,6 +89,9 @@ def email(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     to, subject, text = request.values
     if not to or not subject:
         return PinReply(400, b"Email body is wrong. Missing or empty fields 'to', 'subj'.")
+    if too_many_mails(fx, dash.account):
+        return PinReply(429, b"Too many requests.")
+    dash.account.mails.append(fx.now)
     job = Job(fx.new_token(), "mail", [to], subject, text, account=dash.account.id, created_at=fx.now / 1000)
     fx.notify(job)
     return OK

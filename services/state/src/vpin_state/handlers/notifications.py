@@ -6,7 +6,6 @@ starts when the checks before it have passed, even if the message is refused the
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from vpin_messages.requests import PinReply
 from vpin_messages.slab import credential
 from vpin_protocol import Command, Status, split_all
 
+from vpin_state.addresses import is_email
 from vpin_state.errors import Refused
 from vpin_state.registry import HARDWARE, handles, operation
 
@@ -22,16 +22,13 @@ if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
     from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard, Device, Widget
+    from vpin_state.model import Account, Dashboard, Device, Widget
     from vpin_state.session import Session
 
 PUSH_MAX, TWEET_MAX, SMS_MAX = 255, 140, 160
-ADDRESS_MAX = 255
 DAY_MS = 86_400_000
 PHONES = {"androidTokens": "android", "iOSTokens": "ios"}
 """Key of a NOTIFICATION widget with {uid: token} → `details["os"]` of a push job."""
-
-_address = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
 
 
 @handles(Command.EMAIL, HARDWARE)
@@ -44,17 +41,17 @@ def email(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
         raise Refused(Status.NOT_ALLOWED)
     if not body:
         raise Refused(Status.ILLEGAL_COMMAND)
-    if account.mails_sent(fx.now // DAY_MS) >= fx.config.mails_per_day:
+    if too_many_mails(fx, account):
         raise Refused(Status.QUOTA_LIMIT)
     fields = [field.decode(errors="replace") for field in split_all(body.rstrip(b"\0"))]
     if len(fields) < 2:
         raise Refused(Status.ILLEGAL_COMMAND)
     _not_too_soon(fx, session, "mail")
-    named, subject, text = fields if len(fields) == 3 else ("", *fields[:2])
-    to = _fill(fx, widget.json.get("to") or named or account.row.email, device)
-    if len(to) > ADDRESS_MAX or not _address.fullmatch(to):
+    named, subject, text = fields if len(fields) == 3 else (account.row.email, *fields[:2])
+    to = _fill(fx, widget.json.get("to") or named, device)
+    if not is_email(to):
         raise Refused(Status.ILLEGAL_COMMAND)
-    account.count_mail(fx.now // DAY_MS)
+    account.mails.append(fx.now)
     subject, text = _fill(fx, subject, device), _fill(fx, text, device)
     html = text if widget.json.get("contentType", "TEXT_HTML") == "TEXT_HTML" else ""
     _notify(fx, device.dash, "mail", [to], subject=subject, text="" if html else text, html=html, answered=True)
@@ -136,14 +133,22 @@ def notify_phones(fx: Effects, dash: Dashboard, text: str) -> None:
 def mail_text(fx: Effects, dash: Dashboard, subject: str, text: str) -> None:
     """A plain mail of a rule to the EMAIL widget's receiver, without one to the owner; nothing above the daily limit."""
     account = dash.account
-    if account.mails_sent(fx.now // DAY_MS) >= fx.config.mails_per_day:
+    if too_many_mails(fx, account):
         return
     widget = find_widget(dash, "EMAIL")
     to = (widget.json.get("to") if widget else None) or account.row.email
-    if len(to) > ADDRESS_MAX or not _address.fullmatch(to):
+    if not is_email(to):
         return
-    account.count_mail(fx.now // DAY_MS)
+    account.mails.append(fx.now)
     _notify(fx, dash, "mail", [to], subject=subject, text=text)
+
+
+def too_many_mails(fx: Effects, account: Account) -> bool:
+    """Whether the account has sent more than its limit in the last 24 hours: one above it passes (spec 05, 1.1.1)."""
+    mails = account.mails
+    while mails and mails[0] <= fx.now - DAY_MS:
+        mails.popleft()
+    return len(mails) > fx.config.mails_per_day
 
 
 def tweet_text(fx: Effects, dash: Dashboard, text: str) -> None:
