@@ -10,7 +10,8 @@ from typing import Any, cast
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from vpin_bus import Queue
-from vpin_bus.amqp.publishing import AmqpOutlet, Outcome, Publish, Publisher
+from vpin_bus.amqp.outlet import AmqpOutlet
+from vpin_bus.amqp.publishing import Outcome, Publish, Publisher
 from vpin_bus.amqp.sequence import Message, Sequencer, read_stamp
 from vpin_bus.outlet import Turn
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from vpin_bus import Queue
-from vpin_bus.amqp.publishing import AT_ONCE, STALL, AmqpOutlet, Publisher
+from vpin_bus.amqp.outlet import AmqpOutlet
+from vpin_bus.amqp.publishing import AT_ONCE, STALL, Publisher
 from vpin_bus.outlet import Turn
 
 pytestmark = pytest.mark.anyio

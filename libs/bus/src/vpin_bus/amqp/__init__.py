@@ -1,7 +1,7 @@
 """The bus over RabbitMQ: one connection to publish and one to consume, so that a blocked publisher still acknowledges.
 
-``frames`` and ``wire`` speak AMQP, ``link`` keeps a connection alive, ``queues`` declares, ``publishing`` and
-``consuming`` are the two halves, ``sequence`` is how order survives refusals.
+``frames``, ``channel`` and ``wire`` speak AMQP, ``link`` keeps a connection alive, ``queues`` declares, ``publishing``
+with ``outlet``, and ``consuming`` are the two halves, ``sequence`` is how order survives refusals.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import structlog
 from pamqp import commands
 
 from vpin_bus.amqp import queues
+from vpin_bus.amqp.channel import AmqpError
 from vpin_bus.amqp.consuming import AmqpConsumer
 from vpin_bus.amqp.link import Link
-from vpin_bus.amqp.publishing import FIRST_PAUSE, LAST_PAUSE, AmqpOutlet, Outcome, Publisher, Shot
+from vpin_bus.amqp.outlet import FIRST_PAUSE, LAST_PAUSE, AmqpOutlet
+from vpin_bus.amqp.publishing import Outcome, Publisher, Shot
 from vpin_bus.amqp.queues import Declarer
-from vpin_bus.amqp.wire import AmqpError, Wire
+from vpin_bus.amqp.wire import Wire
 from vpin_bus.interface import BusClosedError, Delivery, Queue
 from vpin_bus.outlet import Turn
 

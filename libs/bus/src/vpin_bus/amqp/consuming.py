@@ -9,9 +9,10 @@ from typing import Protocol
 from pamqp import commands
 
 from vpin_bus.amqp import frames
+from vpin_bus.amqp.channel import AmqpError, Channel
 from vpin_bus.amqp.queues import Declarer, again
 from vpin_bus.amqp.sequence import PATIENCE, Message, Sequencer, read_stamp
-from vpin_bus.amqp.wire import AmqpError, Channel, Wire
+from vpin_bus.amqp.wire import Wire
 from vpin_bus.interface import Delivery, Queue
 
 GENERATION = 40  # bits of the broker's tag in ours; the number of the channel that delivered stands above

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from vpin_bus.amqp.wire import AmqpError, Wire, connect
+from vpin_bus.amqp.channel import AmqpError
+from vpin_bus.amqp.wire import Wire, connect
 from vpin_bus.interface import BusClosedError
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 2.0

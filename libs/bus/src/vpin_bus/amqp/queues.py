@@ -7,7 +7,8 @@ from typing import Any
 import structlog
 from pamqp import commands
 
-from vpin_bus.amqp.wire import AmqpError, Channel, Wire
+from vpin_bus.amqp.channel import AmqpError, Channel
+from vpin_bus.amqp.wire import Wire
 from vpin_bus.interface import Queue
 
 EVENTS = "vpin.events"
