@@ -20,9 +20,8 @@ from pathlib import Path
 from infra.suite import Suite
 from infra.vpin import EmbeddedRun, clean_environment
 
-from fuzz.attack import Report, attack, prepare, resident, settled, unexpected
-from vpin.bench.accounts import Account
-from vpin.bench.client import Target, close
+from fuzz.attack import Report, Scene, attack, prepare, resident, settled, unexpected
+from vpin.bench.client import Target
 
 RATE = 20_000
 WARM = 0.1
@@ -44,17 +43,17 @@ async def fuzz(server: EmbeddedRun | Suite, count: int, seed: int, rate: int = R
     """Attack the server; what is wrong with it."""
     pids = {name: process.pid for name, process in server.processes.items()}
     target = Target(_address(server.http), _address(server.tls), _address(server.http))
-    account = await prepare(target)
-    idle = await attack(target, account, 0, seed, rate)
-    warm = await attack(target, account, int(count * WARM), seed, rate)
+    scene = await prepare(target)
+    idle = await attack(target, scene, 0, seed, rate)
+    warm = await attack(target, scene, int(count * WARM), seed, rate)
     before = {name: resident(pid) for name, pid in pids.items()}
     report, calm = Report(), Report()
     turns = max(1, count // TURN)
     for turn in range(1, turns + 1):
-        calm += await _calm(target, account, int(count * CALM) // turns, seed, rate, WAITS // turns)
-        report += await attack(target, account, count // turns, seed + 1000 * turn, rate)
+        calm += await _calm(target, scene, int(count * CALM) // turns, seed, rate, WAITS // turns)
+        report += await attack(target, scene, count // turns, seed + 1000 * turn, rate)
     after = {name: await settled(pid, before[name] * MORE_MEMORY, SETTLE_SECONDS) for name, pid in pids.items()}
-    await close([account.app])
+    await scene.leave()
     say(f"{report.frames:,} frames in {report.seconds:.0f} s, {report.connections:,} connections")
     faults = [*warm.faults, *calm.faults, *report.faults]
     for process in server.processes.values():
@@ -74,11 +73,11 @@ async def fuzz(server: EmbeddedRun | Suite, count: int, seed: int, rate: int = R
     return faults
 
 
-async def _calm(target: Target, account: Account, count: int, seed: int, rate: int, waits: int) -> Report:
+async def _calm(target: Target, scene: Scene, count: int, seed: int, rate: int, waits: int) -> Report:
     """Plain writes, until there are pings enough."""
     report = Report()
     while len(report.waits) <= waits:
-        report += await attack(target, account, count, seed, rate, hostile=False)
+        report += await attack(target, scene, count, seed, rate, hostile=False)
     return report
 
 

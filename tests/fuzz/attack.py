@@ -12,7 +12,7 @@ from typing import cast
 from vpin_protocol import Command, HardwareDecoder, hardware_frame
 
 from fuzz.generate import Generator
-from vpin.bench.accounts import DASH, Account, Pair, make_accounts, make_pairs
+from vpin.bench.accounts import DASH, Account, Pair, close_pairs, make_accounts, make_pairs
 from vpin.bench.client import Target, close
 
 CONNECTIONS = 8
@@ -90,8 +90,20 @@ class Socket(asyncio.Protocol):
         await self.closed.wait()
 
 
-async def prepare(target: Target) -> Account:
-    """An account whose dashboard has a widget of each kind that reads what boards write."""
+@dataclass(frozen=True)
+class Scene:
+    """Who is attacked from, and who watches: the same in all turns, so that memory that grows is the server's doing."""
+
+    account: Account
+    witnesses: list[Pair]
+
+    async def leave(self) -> None:
+        await close_pairs(self.witnesses)
+        await close([self.account.app])
+
+
+async def prepare(target: Target) -> Scene:
+    """An account whose dashboard has a widget of each kind that reads what boards write, and the witnesses."""
     (account,) = await make_accounts(target, 1, CONNECTIONS)
     for number, kind in enumerate(WIDGETS, 10):
         pins = [{"pin": number, "pinType": "VIRTUAL"}, {"pin": number + 40, "pinType": "VIRTUAL"}]
@@ -99,19 +111,19 @@ async def prepare(target: Target) -> Account:
         widget |= {"pin": number, "pinType": "VIRTUAL", "pins": pins, "token": "t", "secret": "s"}
         await account.app.call(Command.CREATE_WIDGET, DASH, json.dumps(widget))
     account.app.sink = lambda _: None
-    return account
+    return Scene(account, await make_pairs(target, WITNESSES))
 
 
-async def attack(target: Target, account: Account, count: int, seed: int, rate: int, *, hostile: bool = True) -> Report:
+async def attack(target: Target, scene: Scene, count: int, seed: int, rate: int, *, hostile: bool = True) -> Report:
     """Send `count` frames over some connections, `rate` a second (0: as fast as they are answered); 0 frames: look on.
 
     `hostile` False: only plain writes, in the same batches, to compare with.
     """
     report = Report()
     stop = asyncio.Event()
-    pairs = await make_pairs(target, WITNESSES)
-    witness = asyncio.create_task(_watch(pairs, report, stop))
-    makers = [Generator(seed + n, token) for n, token in enumerate(account.tokens)]
+    witness = asyncio.create_task(_watch(scene.witnesses, report, stop))
+    tokens = scene.account.tokens
+    makers = [Generator(seed + n, token) for n, token in enumerate(tokens)]
     each = rate / len(makers)
     began = time.monotonic()
     try:
@@ -120,7 +132,7 @@ async def attack(target: Target, account: Account, count: int, seed: int, rate: 
         await asyncio.gather(
             *(
                 _assault(target, token, maker, count // len(makers), each, report, hostile=hostile)
-                for token, maker in zip(account.tokens, makers, strict=True)
+                for token, maker in zip(tokens, makers, strict=True)
             )
         )
     finally:
@@ -184,7 +196,6 @@ async def _watch(pairs: list[Pair], report: Report, stop: asyncio.Event) -> None
         await links[turn % len(links)].ok(Command.PING)
         report.waits.append(time.perf_counter() - began)
         await asyncio.sleep(PACE)
-    await close(links)
 
 
 def unexpected(log: Path) -> list[str]:

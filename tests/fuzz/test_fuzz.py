@@ -16,7 +16,7 @@ from vpin_protocol import COMMANDS, Command, HardwareDecoder, hardware_frame
 from fuzz.__main__ import fuzz
 from fuzz.attack import prepare, unexpected
 from fuzz.generate import NUMBERS, WORDS, Generator
-from vpin.bench.client import Target, close
+from vpin.bench.client import Target
 
 EXAMPLES = 150
 COUNT = 30_000
@@ -37,9 +37,9 @@ def test_the_same_seed_gives_the_same_frames() -> None:
 
 
 async def make_token(target: Target) -> str:
-    account = await prepare(target)
-    await close([account.app])
-    return account.tokens[0]
+    scene = await prepare(target)
+    await scene.leave()
+    return scene.account.tokens[0]
 
 
 @pytest.fixture(scope="module")
