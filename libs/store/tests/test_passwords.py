@@ -135,8 +135,10 @@ def test_a_hash_is_told_from_what_apps_send() -> None:
     assert is_hash(hash_password("x"))
     assert is_hash(hash_password_quickly("x"))
     stored = hash_password("x")
+    assert is_hash(stored.replace("m=9216,t=4", "m=19456,t=2"))
     assert not is_hash(app_hash("a@example.com", "x"))
-    assert not is_hash(stored.replace("m=19456", "m=999999"))  # to verify it would take all memory
-    assert not is_hash(stored.replace("t=3", "t=99"))
+    assert not is_hash(stored.replace("m=9216", "m=999999"))  # to verify it would take all memory
+    assert not is_hash(stored.replace("t=4", "t=99"))
+    assert not is_hash(stored.replace("t=4", "t=0"))  # nothing can verify it
     assert not is_hash(stored[:-5])
     assert not is_hash("")
