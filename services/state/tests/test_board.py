@@ -365,6 +365,15 @@ def test_a_display_is_read_at_its_frequency(world):
     assert asked(world, reader) == []
 
 
+def test_a_board_that_comes_later_is_read(world):
+    world.app_status(Command.CREATE_WIDGET, 1, display())
+    sessions, world.device.sessions = world.device.sessions, []
+    reader = Reader.of(world.account)
+    assert asked(world, reader) == []
+    world.device.sessions = sessions
+    assert asked(world, reader) == [(READING_ID, b"ar\x007")]
+
+
 def test_a_display_on_a_tag_reads_each_device(world):
     second = world.board_session(world.add_device(1))
     world.app_status(Command.CREATE_TAG, 1, {"id": 100_000, "name": "all", "deviceIds": [0, 1]})

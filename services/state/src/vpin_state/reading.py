@@ -36,34 +36,56 @@ class Question(NamedTuple):
 
 
 class Reader:
-    """What one account's boards are asked, and when each question was put last."""
+    """What one account's boards are asked, and when each question was put last.
 
-    def __init__(
-        self, account: Account, questions: list[Question], asked: dict[tuple[int, int, int, bytes], int]
-    ) -> None:
+    The questions are found when there is first somebody to ask: most accounts are only opened and looked at.
+    """
+
+    def __init__(self, account: Account, asked: dict[tuple[int, int, int, bytes], int]) -> None:
         self.account = account
-        self._questions = questions
+        self._questions: list[Question] | None = None
         self._asked = asked
 
     @classmethod
     def of(cls, account: Account, before: Reader | None = None) -> Reader | None:
         """The reader of an account as it is now; None where nothing is to be read."""
-        questions = [q for dash in account.dashboards.values() if dash.active for q in _questions(dash)]
-        if not questions:
+        dashboards = [dash for dash in account.dashboards.values() if dash.active]
+        if not any(
+            _is_read(json) for dash in dashboards for widget in dash.widgets for json in _with_inner(widget.json)
+        ):
             return None
-        asked = before._asked if before else {}
-        return cls(account, questions, {q.key: asked[q.key] for q in questions if q.key in asked})
+        return cls(account, before._asked if before else {})
 
     def ask(self, fx: Effects) -> None:
         """Put the questions that are due to the boards that are there, while an app watches."""
         if not self.account.apps and not fx.config.reads_without_app:
             return
-        for question in self._questions:
+        for question in self._all() if self._questions is None else self._questions:
             if not question.device.sessions:
                 continue
             if fx.now - self._asked.get(question.key, 0) >= question.frequency - EARLY_MS:
                 self._asked[question.key] = fx.now
                 fx.to_device(question.device, READING_ID, question.body, command=Command.HARDWARE)
+
+    def _all(self) -> list[Question]:
+        """All questions; none as long as no board is there."""
+        dashboards = [dash for dash in self.account.dashboards.values() if dash.active]
+        if not any(device.sessions for dash in dashboards for device in dash.devices.values()):
+            return []
+        self._questions = [question for dash in dashboards for question in _questions(dash)]
+        self._asked = {q.key: self._asked[q.key] for q in self._questions if q.key in self._asked}
+        return self._questions
+
+
+def _with_inner(json: JsonObject) -> Iterator[JsonObject]:
+    """A widget, and those inside its tile templates."""
+    yield json
+    for template in json.get("templates", ()):
+        yield from template.get("widgets", ())
+
+
+def _is_read(json: JsonObject) -> bool:
+    return json.get("frequency", 0) > 0 and KINDS[json["type"]].reads
 
 
 def _questions(dash: Dashboard) -> Iterator[Question]:
@@ -80,7 +102,7 @@ def _questions(dash: Dashboard) -> Iterator[Question]:
 
 
 def _of_widget(dash: Dashboard, json: JsonObject, devices: list[Device], frequency: int) -> Iterator[Question]:
-    if not KINDS[json["type"]].reads or json.get("frequency", 0) <= 0:
+    if not _is_read(json):
         return
     for device in devices:
         for place in places_for(json, device.id):
