@@ -114,13 +114,25 @@ async def test_after_a_refusal_the_board_may_try_again(settings):
 
 
 @pytest.mark.parametrize(
+    ("command", "size"),
+    [(Command.LOGIN, 0), (Command.LOGIN, 151), (Command.HARDWARE_LOGIN, 129), (Command.HARDWARE_LOGIN, 65535)],
+)
+async def test_a_token_of_any_length_is_answered(settings, command, size):
+    async with running(settings) as (service, _owner):
+        board = await Client.connect(port(service))
+        board.send(command, 5, b"x" * size)
+        assert (await board.frame())[1::2] == (5, 9)
+        await board.login()
+
+
+@pytest.mark.parametrize(
     ("garbage", "counter"),
     [
         (hardware_frame(PING, 1), "refused"),
         (hardware_response(1, 200), "refused"),
         (b"\xff" * 70, "refused"),
         (b"\0" * 9, "refused"),
-        (b"\x1d\0\1\0\x81", "oversize"),
+        (b"\x02\0\1\0\x98", "oversize"),  # with two bytes more, an app's log-in of 10,000,001 bytes or more
         (b"GET / HTTP/1.1\r\n\r\n", "bad_requests"),
         (b"GET /websockets HTTP/1.1\r\nHost: x\r\n\r\n", "bad_requests"),
         (b"GET /websocketX HTTP/1.1\r\n\r\n", "bad_requests"),

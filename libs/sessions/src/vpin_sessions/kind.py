@@ -28,11 +28,9 @@ class Kind(NamedTuple):
     scan: Callable[[bytes], tuple[int, int]]  # (end of the last whole frame, number of whole frames)
     admitted: Mapping[int, Admission]  # commands before the log-in
     response: Callable[[int, int], bytes]  # (message id, status)
-    longest: int  # bytes of body that a command before the log-in may have
 
 
-HARDWARE = Kind(Side.HARDWARE, HARDWARE_HEADER, scan_hardware, BEFORE_LOGIN[Framing.HARDWARE], hardware_response, 128)
-"""A token has 32 bytes. The limit also ends app frames with an impossible length that the TLS port took for a board's."""
-APP = Kind(Side.APP, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.APP], app_response, 65535)
-WEB = Kind(Side.WEB, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.WEB], app_response, 65535)
+HARDWARE = Kind(Side.HARDWARE, HARDWARE_HEADER, scan_hardware, BEFORE_LOGIN[Framing.HARDWARE], hardware_response)
+APP = Kind(Side.APP, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.APP], app_response)
+WEB = Kind(Side.WEB, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.WEB], app_response)
 """Browsers: inside vpin their frames have the app framing, since the web framing has no length and cannot be joined."""

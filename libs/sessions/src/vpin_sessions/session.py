@@ -228,7 +228,7 @@ class Session(asyncio.Protocol):
         if admission is None:
             self.gateway.tally.refused += 1
             self.close()
-        elif length > self.kind.longest:
+        elif length > admission.longest:
             self._break(Reason.OVERSIZE)
         elif len(data) < end:
             self._keep(data)
