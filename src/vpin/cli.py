@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-user = typer.Typer(help="Accounts: add, change the password, list.", no_args_is_help=True)
+user = typer.Typer(help="Accounts: add, change the password, list, delete.", no_args_is_help=True)
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(database, name="db")
@@ -321,6 +321,45 @@ def list_users() -> None:
         )
         table.add_row(str(row.id), row.email, row.app_name, "yes" if row.is_super_admin else "", made, last)
     console().print(table)
+
+
+@user.command(
+    epilog=examples("vpin user delete anna@example.org", "vpin user delete --yes anna@example.org --app MyApp")
+)
+def delete(
+    email: Email,
+    app_name: AppName = "Blynk",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete it without asking.")] = False,
+) -> None:
+    """Delete an account and everything of it: projects, devices, tokens, values, history, events, sessions.
+
+    vpin may run meanwhile: boards and apps of the account are disconnected, and nothing of theirs is taken any more.
+
+    Ends with 0 when the account is gone, 1 when it is not yet, 2 when it could not be done.
+    """
+    from vpin_store import in_use
+
+    from vpin.deletion import belongings, delete_account
+    from vpin.wiring import database_url
+
+    settings = load()
+    found = with_store(settings, lambda store: belongings(store, email, app_name))
+    typer.echo(f"{found}\nIt is deleted with everything of it. Only a backup brings it back.")
+    if not yes and not sys.stdin.isatty():
+        typer.echo("Run it again with --yes to delete it.")
+        raise typer.Exit(1)
+    if not yes and not typer.confirm("Delete it?"):
+        raise typer.Exit(1)
+    running = asyncio.run(in_use(database_url(settings)))
+    account_id = found.account.id
+    if not with_store(settings, lambda store: delete_account(store, account_id, running=running)):
+        typer.echo(
+            "It is not deleted yet: no state process serves it now. The next one that does deletes it; "
+            "`vpin doctor` tells what is wrong.",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(f"{found.account.email} is deleted.")
 
 
 def load(server_properties: Path | None = None, config: Path | None = None) -> Settings:

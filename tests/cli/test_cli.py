@@ -100,3 +100,34 @@ def test_accounts(vpin: Vpin):
     unknown = vpin("user", "passwd", "bob@example.org", "--password", "two")
     assert (unknown.exit_code, "`vpin user add` makes one" in unknown.output) == (2, True)
     assert "no e-mail address" in vpin("user", "add", "anna", "--password", "one").output
+
+
+def test_an_account_is_deleted_when_that_is_meant(vpin: Vpin):
+    vpin("db", "upgrade")
+    vpin("user", "add", "anna@example.org", "--password", "one")
+    asked = vpin("user", "delete", "Anna@example.org")
+    assert (asked.exit_code, "Run it again with --yes" in asked.output) == (1, True)
+    assert "anna@example.org (app Blynk): 0 projects, 0 devices" in asked.output
+    assert "anna@example.org" in vpin("user", "list").output
+    done = vpin("user", "delete", "Anna@example.org", "--yes")
+    assert (done.exit_code, "anna@example.org is deleted." in done.output) == (0, True)
+    assert "anna@example.org" not in vpin("user", "list").output
+    gone = vpin("user", "delete", "anna@example.org", "--yes")
+    assert (gone.exit_code, "`vpin user list` shows all" in gone.output) == (2, True)
+    assert vpin("user", "add", "anna@example.org", "--password", "one").exit_code == 0
+
+
+def test_an_account_of_another_app_is_not_deleted_by_mistake(vpin: Vpin):
+    vpin("db", "upgrade")
+    vpin("user", "add", "anna@example.org", "--app", "MyApp", "--password", "one")
+    done = vpin("user", "delete", "anna@example.org", "--yes")
+    assert (done.exit_code, "but: --app MyApp" in done.output) == (2, True)
+    assert vpin("user", "delete", "anna@example.org", "--app", "MyApp", "--yes").exit_code == 0
+
+
+def test_the_last_administrator_is_not_deleted(vpin: Vpin):
+    vpin("db", "upgrade")
+    refused = vpin("user", "delete", "admin@vpin.local", "--yes")
+    assert (refused.exit_code, "`vpin user add --admin` makes another one first" in refused.output) == (2, True)
+    vpin("user", "add", "root@example.org", "--admin", "--password", "one")
+    assert vpin("user", "delete", "admin@vpin.local", "--yes").exit_code == 0
