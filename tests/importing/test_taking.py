@@ -15,6 +15,7 @@ from vpin_store import Store, StoreUnavailable
 from vpin_store.history import LAST_MS, History, Step
 from vpin_store.passwords import app_hash, is_quick, verify_password
 from vpin_store.rows import AccountRow, AccountRows, Changes, Rollup, StreamKey, TokenRow
+from vpin_store.tokens import Tokens
 
 from importing import generated
 from vpin.importing import taking
@@ -73,7 +74,7 @@ async def test_a_folder_is_taken_over(folder: Path, store: Store):
         ]
         assert rows.account.is_super_admin == (number == 0)
         token = generated.token(number, 2, 1)
-        assert (await store.find_tokens([token]))[token][:5] == (token, "device", rows.account.id, 2, 1)
+        assert (await store.tokens.find([token]))[token][:5] == (token, "device", rows.account.id, 2, 1)
         assert [len(await rollups(store, rows, step)) for step in Step] == [5, 4, 3]
     assert report.counts["points"] == ACCOUNTS * 2 * sum(POINTS.values())
 
@@ -139,8 +140,8 @@ async def test_what_has_changed_in_vpin_or_in_the_folder_is_overwritten_on_deman
     found = (await everything(store))[f"{generated.email(3)} Blynk"]
     assert (found.account.id, found.account.energy, len(found.dashboards)) == (account.id, 42, 1)
     assert verify_password(found.account.password_hash, app_hash(generated.email(3), generated.password(3)))
-    assert "lamp" not in await store.find_tokens(["lamp", generated.token(3, 2, 0)])
-    assert generated.token(3, 2, 0) not in await store.find_tokens([generated.token(3, 2, 0)])
+    assert "lamp" not in await store.tokens.find(["lamp", generated.token(3, 2, 0)])
+    assert generated.token(3, 2, 0) not in await store.tokens.find([generated.token(3, 2, 0)])
     assert await store.history.streams([account.id, 1, 0, ord("v"), 9]) == []
     assert len(await rollups(store, found, Step.HOUR)) == 4
 
@@ -163,7 +164,7 @@ async def test_tokens_are_nobodys_twice(folder: Path, store: Store):
     report = await take(folder, store)
     kinds = [(f.account, f.where) for f in report.findings if f.kind == "token" and "belongs to another" in f.reason]
     assert kinds == [(generated.email(1), "project 1, device 0"), (generated.email(5), "project 3, device 1")]
-    tokens = await store.find_tokens([other.token, generated.token(5, 3, 1)])
+    tokens = await store.tokens.find([other.token, generated.token(5, 3, 1)])
     assert tokens[other.token] == other
     found = await everything(store)
     assert tokens[generated.token(5, 3, 1)].account_id == found[f"{generated.email(4)} Blynk"].account.id
@@ -174,9 +175,9 @@ async def test_tokens_are_nobodys_twice(folder: Path, store: Store):
 class Weak:
     """A store that is away after some calls of one method."""
 
-    def __init__(self, store: Store | History, method: str, calls: int) -> None:
+    def __init__(self, store: Store | History | Tokens, method: str, calls: int) -> None:
         if isinstance(store, Store):
-            self.history = Weak(store.history, method, calls)
+            self.history, self.tokens = Weak(store.history, method, calls), Weak(store.tokens, method, calls)
         self._store = store
         self._method = method
         self._calls = calls
@@ -196,7 +197,7 @@ class Weak:
         *(("add_rollups", calls) for calls in (0, 4)),
         ("set_password", 0),
         ("reserve_accounts", 2),
-        ("find_tokens", 2),
+        ("find", 2),
     ],
 )
 async def test_an_import_that_broke_off_goes_on(
@@ -295,7 +296,7 @@ async def test_clones(folder: Path, store: Store):
     report = await take(folder, store)
     assert report.counts["clones"] == 1
     assert [(f.where, f.reason) for f in report.findings] == [("clone/dddd…", "cannot be read")]
-    row = (await store.find_tokens(["c" * 32]))["c" * 32]
+    row = (await store.tokens.find(["c" * 32]))["c" * 32]
     assert (row.kind, json.loads(row.body)["name"]) == ("clone", "Project 1")
     assert (await take(folder, store)).counts["clones"] == 0
 

@@ -80,7 +80,7 @@ async def test_an_export_is_imported_as_it_was(store: Store, tmp_path: Path):
             assert contents(first) == contents(second)
             credential = app_hash(email(number), password(number))
             assert verify_password(second.account.password_hash, credential)
-            found = await other.find_tokens([token(number, 1, 0)])
+            found = await other.tokens.find([token(number, 1, 0)])
             assert [row.account_id for row in found.values()] == [second.account.id]
             for step in Step:
                 assert await averages(store, first, step) == await averages(other, second, step)

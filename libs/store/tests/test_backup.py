@@ -140,7 +140,7 @@ async def test_a_store_that_is_moved_answers_the_same(empty_url: str, other_url:
     await restore(other_url, BytesIO(backup))
     async with open_store(other_url) as store:
         assert await store.load_accounts([1]) == before
-        assert (await store.find_tokens(["t" * 32])).keys() == {"t" * 32}
+        assert (await store.tokens.find(["t" * 32])).keys() == {"t" * 32}
         assert not await store.claim(0, b"o" * 16)
 
 

@@ -43,5 +43,5 @@ async def test_processor_time_of_loading_accounts_and_tokens(store: Store) -> No
     assert len(await store.load_accounts(list(ACCOUNTS))) == len(ACCOUNTS)
     assert time.process_time() - started < 0.1
     started = time.process_time()
-    assert len(await store.find_tokens([f"{n:032d}" for n in ACCOUNTS])) == len(ACCOUNTS)
+    assert len(await store.tokens.find([f"{n:032d}" for n in ACCOUNTS])) == len(ACCOUNTS)
     assert time.process_time() - started < 0.025

@@ -53,7 +53,7 @@ async def fill(store: Store, account_id: int) -> None:
         )
     )
     await store.history.roll_up(OWNER, [0])
-    await store.keep_answer(AnswerRow(account_id, "k", b"d", 201, b"{}", NOW), 0)
+    await store.answers.keep(AnswerRow(account_id, "k", b"d", 201, b"{}", NOW), 0)
     await store.firmware.start_campaign(CampaignRow(f"image{account_id}", account_id, "", "1", 1, "root"))
 
 

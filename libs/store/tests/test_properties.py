@@ -171,7 +171,7 @@ async def compare(store: Store, model: Model) -> None:
     for shard in (0, 1):
         assert await store.applied(shard) == {row.sender: row.number for row in model.of_shard("applied", shard)}
         assert set(await store.jobs([shard])) == set(model.of_shard("jobs", shard))
-    assert await store.find_tokens(TOKENS) == {row.token: row for row in model.tables["tokens"].values()}
+    assert await store.tokens.find(TOKENS) == {row.token: row for row in model.tables["tokens"].values()}
 
 
 @given(texts)

@@ -106,17 +106,17 @@ async def test_set_password_and_super_admin(store: Store) -> None:
 async def test_find_tokens_gives_those_that_exist(store: Store) -> None:
     rows = [token("a" * 32, 1), token("b" * 32, 2, kind="share", body=b'{"x":1}')]
     await store.commit(Changes(tokens=rows))
-    assert await store.find_tokens(["a" * 32, "b" * 32, "c", "\0\ud800"]) == {row.token: row for row in rows}
-    assert await store.find_tokens([]) == {}
+    assert await store.tokens.find(["a" * 32, "b" * 32, "c", "\0\ud800"]) == {row.token: row for row in rows}
+    assert await store.tokens.find([]) == {}
 
 
 async def test_a_token_is_claimed_by_who_comes_first(store: Store) -> None:
     first, second = token("claimed x", 1), token("claimed x", 2, body=b'{"x":1}')
-    assert await store.claim_token(first) == first
-    assert await store.claim_token(second) == first
-    assert await store.claim_token(first) == first
+    assert await store.tokens.claim(first) == first
+    assert await store.tokens.claim(second) == first
+    assert await store.tokens.claim(first) == first
     odd = token("claimed \0\ud800\\", 3, body=b'{"x":1}')
-    assert await store.claim_token(odd) == odd
+    assert await store.tokens.claim(odd) == odd
 
 
 async def test_users_of_an_app_and_one_dashboard(store: Store) -> None:

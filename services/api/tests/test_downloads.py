@@ -110,7 +110,7 @@ async def test_only_so_many_points_the_newest(store: Store) -> None:
 async def test_all_devices_of_a_tag_in_one_file(store: Store) -> None:
     await record(store, (1, 1))
     await record(store, (1, 2), device=1)
-    name = names.csv_name(await store.key(names.KEY), "a@example.com", Csv(1, 1, 100_000, V, 8, NOW))
+    name = names.csv_name(await store.tokens.key(names.KEY), "a@example.com", Csv(1, 1, 100_000, V, 8, NOW))
     content = gzip.decompress(await read(made(store), name) or b"").decode()
     assert content == f"2.0,{START - MINUTE},1\n1.0,{START - MINUTE},0\n"
 
@@ -252,7 +252,7 @@ async def test_only_so_many_exports_a_day(full: Store) -> None:
     later = made(full, NOW + 45 * DAY_MS)
     assert await read(later, found[0]) is None
     await later.forget_old()
-    assert await full.find_tokens(found) == {}
+    assert await full.tokens.find(found) == {}
 
 
 async def test_nothing_is_there_without_data(store: Store) -> None:

@@ -38,7 +38,7 @@ async def test_a_value_is_written_and_read() -> None:
         assert (response.status_code, response.text) == (200, '["8","9"]')
         assert response.headers["content-type"] == "application/json;charset=utf-8"
         assert response.headers["access-control-allow-origin"] == "*"
-        assert len(w.store.asked) == 1
+        assert len(w.store.tokens.asked) == 1
 
 
 @pytest.mark.parametrize("route", ["update", "pin"])
@@ -162,7 +162,7 @@ async def test_a_replaced_token_is_refused_and_forgotten() -> None:
     async with world() as w:
         await w.http.get(f"/{TOKEN}/isAppConnected")
         w.owner.answer = lambda entry, request: PinReply(400, b"Invalid token.")
-        del w.store.rows[TOKEN]
+        del w.store.tokens.rows[TOKEN]
         refused(await w.http.get(f"/{TOKEN}/isAppConnected"), "Invalid token.")
         refused(await w.http.get(f"/{TOKEN}/isAppConnected"), "Invalid token.")
         assert len(w.owner.seen) == 2  # the third request did not reach it
@@ -170,13 +170,13 @@ async def test_a_replaced_token_is_refused_and_forgotten() -> None:
 
 async def test_a_token_of_another_kind_is_refused() -> None:
     async with world() as w:
-        w.store.rows[UNKNOWN] = w.store.rows[TOKEN]._replace(token=UNKNOWN, kind="share")
+        w.store.tokens.rows[UNKNOWN] = w.store.tokens.rows[TOKEN]._replace(token=UNKNOWN, kind="share")
         refused(await w.http.get(f"/{UNKNOWN}/isAppConnected"), "Invalid token.")
 
 
 async def test_without_a_database_the_client_is_asked_to_come_again() -> None:
     async with world() as w:
-        w.store.error = StoreUnavailable("away")
+        w.store.tokens.error = StoreUnavailable("away")
         response = await w.http.get(f"/{TOKEN}/get/v1")
         refused(response, "Server is busy.", 503)
         assert response.headers["retry-after"] == "1"

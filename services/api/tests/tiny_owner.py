@@ -43,6 +43,21 @@ class Firmware:
         self.running.clear()
 
 
+class Tokens:
+    """One, of a device."""
+
+    def __init__(self) -> None:
+        self.rows = {TOKEN: TokenRow(TOKEN, "device", 7, 1, 0, 0, b"")}
+        self.asked: list[list[str]] = []
+        self.error: Exception | None = None
+
+    async def find(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
+        self.asked.append(list(tokens))
+        if self.error is not None:
+            raise self.error
+        return {token: self.rows[token] for token in tokens if token in self.rows}
+
+
 class Store:
     """The part of a store that the api uses."""
 
@@ -50,7 +65,7 @@ class Store:
         self.rows = {TOKEN: TokenRow(TOKEN, "device", 7, 1, 0, 0, b"")}
         self.asked: list[list[str]] = []
         self.ready = True
-        self.error: Exception | None = None
+        self.tokens = Tokens()
         self.firmware = Firmware()
         self.accounts: dict[str, AccountRow] = {}  # by e-mail
 

@@ -102,7 +102,7 @@ async def test_while_the_database_is_away_a_question_is_answered_19(
         raise StoreUnavailable("away")
 
     apps = Apps(gateway)
-    monkeypatch.setattr(world.store, "find_tokens", away)
+    monkeypatch.setattr(world.store.tokens, "find", away)
     assert await apps.ask(OWNER, Command.PROJECT_BY_TOKEN, "x") == SERVER_ERROR
     monkeypatch.undo()
     assert await apps.ask(OWNER, Command.PROJECT_BY_TOKEN, "x") == 6

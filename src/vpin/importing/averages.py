@@ -92,7 +92,7 @@ class Averages:
                 except (Refused, OSError):
                     self._report.findings.append(Finding("", "file", f"clone/{path.name[:4]}…", "cannot be read"))
             if self._store is not None:
-                known = await self._store.find_tokens([row.token for row in rows])
+                known = await self._store.tokens.find([row.token for row in rows])
                 rows = [row for row in rows if row.token not in known]
                 await self._store.commit(Changes(tokens=rows))
             self._report.counts["clones"] += len(rows)

@@ -165,7 +165,7 @@ class Import:
         accounts = {(row.email, row.app_name): row for row in rows}
         wanted = {token for profile in profiles for token in profile.tokens()}
         wanted |= {Mark.token(row.id) for row in rows}
-        found = await self._store.find_tokens(sorted(wanted))
+        found = await self._store.tokens.find(sorted(wanted))
         marks = {row.account_id: Mark.of(row) for row in found.values() if row.kind == KIND}
         return Known(accounts, {key: mark for key, mark in marks.items() if mark}, found)
 

@@ -1,7 +1,7 @@
 """Downloads: what the names of exported files stand for. State writes them into mails, the api answers with the files.
 
 Nothing is made ahead and no folder is shared: the api makes a file from the database whenever it is asked for. A name can't
-be guessed: it ends in a signature made with a key of the installation (``Store.key``, :data:`KEY`).
+be guessed: it ends in a signature made with a key of the installation (``store.tokens.key``, :data:`KEY`).
 
 * ``{email}_{dash}_{target}_{v|d|a}{pin}_{ms}_{account}-{signature}.csv.gz`` says by itself what is in it: :class:`Csv`.
 * ``….zip`` is itself the key of a token row of kind :data:`KIND`, whose body is a :data:`Recipe`.

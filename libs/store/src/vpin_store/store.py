@@ -43,7 +43,8 @@ from vpin_store.schema import (
     Table,
     escape,
 )
-from vpin_store.statements import Dialect, insert_account, insert_new, on_conflict, select
+from vpin_store.statements import Dialect, insert_account, on_conflict, select
+from vpin_store.tokens import Tokens
 from vpin_store.urls import sqlite_path
 
 T = TypeVar("T")
@@ -86,6 +87,7 @@ class Store:
         self.deletions = Deletions(driver, self._watch)
         self.firmware = Firmware(driver, self._watch)
         self.history = History(driver, self._watch)
+        self.tokens = Tokens(driver, self._watch)
         self._sql = _Texts(driver.dialect)
         self._ready = False
         self._closed = False
@@ -173,36 +175,6 @@ class Store:
     async def has_super_admin(self) -> bool:
         return bool(await self._watch(self._driver.fetch(self._sql.super_admin)))
 
-    async def find_tokens(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
-        """Those that exist, expired ones too, by token; one query."""
-        found = await self._watch(self._driver.fetch(self._sql.tokens, list(map(escape, tokens))))
-        return {row.token: row for row in TOKEN.loaded(found)}
-
-    async def claim_token(self, row: TokenRow) -> TokenRow:
-        """Store the row unless there is one of that token; the one that is there now."""
-        (values,) = TOKEN.stored([row])
-        await self._watch(self._driver.write(self._sql.claim_token, *values))
-        return (await self.find_tokens([row.token]))[row.token]
-
-    async def prolong_token(self, token: str, expires_at: int) -> None:
-        """It is out of date later than before; one that was deleted meanwhile stays so."""
-        await self._watch(self._driver.write(self._sql.prolong, escape(token), expires_at))
-
-    async def key(self, name: str) -> bytes:
-        """A secret of this installation by its name, made when it is first asked for: 32 bytes."""
-        body = json.dumps(secrets.token_hex(32)).encode()
-        row = TokenRow(f"key/{name}", "key", 0, 0, 0, 0, body)  # a client's token has no slash
-        return bytes.fromhex(json.loads((await self.claim_token(row)).body))
-
-    async def count_tokens(self, kind: str, device: tuple[int, int, int], expires_after: int) -> int:
-        """Tokens of a kind that a device (account, dashboard, device) has, by the time until which they are good."""
-        found = await self._watch(self._driver.fetch(self._sql.count_tokens, kind, *device, expires_after))
-        return found[0][0]
-
-    async def forget_tokens(self, kind: str, now: int) -> None:
-        """Delete tokens of a kind, of all accounts, that are out of date at `now` (ms)."""
-        await self._watch(self._driver.write(self._sql.forget_tokens, kind, now))
-
     async def users_of(self, app_name: str) -> list[int]:
         """Ids of the accounts of an app."""
         found = await self._watch(self._driver.fetch(self._sql.users, escape(app_name)))
@@ -219,33 +191,6 @@ class Store:
     async def get_dashboard(self, account_id: int, dash_id: int) -> DashboardRow | None:
         found = DASHBOARD.loaded(await self._watch(self._driver.fetch(self._sql.dashboard, account_id, dash_id)))
         return found[0] if found else None
-
-    async def delete_tokens(self, account_id: int, kind: str, *, keep: str = "", expired_at: int = 0) -> None:
-        """Tokens of a kind but the one to keep; with `expired_at` (ms) only those that are out of date then."""
-        await self._watch(self._driver.write(self._sql.delete_tokens, account_id, kind, keep, expired_at))
-
-    async def list_events(
-        self, device: tuple[int, int, int], start: int, end: int, severity: str, before: int, limit: int
-    ) -> list[EventRow]:
-        """Events of a device (account, dashboard, device), newest first: from `start` to below `end` (ms), of a severity
-        ("": any), with an id below `before`."""
-        wanted = (*device, start, end, severity, before, limit)
-        return EVENT.loaded(await self._watch(self._driver.fetch(self._sql.events, *wanted)))
-
-    async def get_event(self, device: tuple[int, int, int], event_id: int) -> EventRow | None:
-        found = EVENT.loaded(await self._watch(self._driver.fetch(self._sql.event, *device, event_id)))
-        return found[0] if found else None
-
-    async def find_answer(self, account_id: int, key: str, now: int) -> AnswerRow | None:
-        """What was answered to a request of the account with that idempotency key."""
-        found = ANSWER.loaded(await self._watch(self._driver.fetch(self._sql.answer, account_id, escape(key), now)))
-        return found[0] if found else None
-
-    async def keep_answer(self, answer: AnswerRow, now: int) -> None:
-        """Remember a first answer; forget all that are out of date at `now` (ms)."""
-        await self._watch(self._driver.write(self._sql.forget_answers, now))
-        (values,) = ANSWER.stored([answer])
-        await self._watch(self._driver.write(self._sql.keep_answer, *values))
 
     async def load_accounts(self, ids: Sequence[int]) -> dict[int, AccountRows]:
         """Whole accounts as of one moment, those that exist, by id; the number of queries is fixed."""
@@ -315,14 +260,6 @@ class _Texts:
         self.replace_password = (
             "UPDATE account SET password_hash = $2 WHERE id = $1 AND password_hash = $3 RETURNING id"  # noqa: S105
         )
-        self.tokens = select(dialect, TOKEN, f"WHERE {among(TOKEN, 'token')}")
-        self.claim_token = insert_new(dialect, TOKEN)
-        self.count_tokens = (
-            "SELECT count(*) FROM token "
-            "WHERE kind = $1 AND account_id = $2 AND dash_id = $3 AND device_id = $4 AND expires_at > $5"
-        )
-        self.prolong = "UPDATE token SET expires_at = $2 WHERE token = $1 AND expires_at < $2"
-        self.forget_tokens = "DELETE FROM token WHERE kind = $1 AND expires_at > 0 AND expires_at <= $2"
         self.users = "SELECT id FROM account WHERE app_name = $1 ORDER BY id"
         self.timed = "SELECT id FROM account WHERE timed ORDER BY id"
         self.left_behind = (

@@ -57,7 +57,7 @@ class ApiService:
         self._address = parse_address(settings.api) if listen and settings.api else None
         self._bus = bus
         self._store = store
-        self._tokens = Tokens(store.find_tokens)
+        self._tokens = Tokens(store.tokens.find)
         self._owners = Owners(bus, settings.shards)
         self._streams = Streams(self._owners.watch, self._owners.shard_of)
         self._owners.on_stream = self._streams.on_batch

@@ -69,7 +69,7 @@ class Downloads:
         """Whether the device has exports left for today (UTC)."""
         today = self._now // DAY_MS * DAY_MS
         device = (row.account_id, row.dash_id, row.device_id)
-        made = await self._store.count_tokens(downloads.KIND, device, today + self._days * DAY_MS)
+        made = await self._store.tokens.count(downloads.KIND, device, today + self._days * DAY_MS)
         return not self._exports or made < self._exports
 
     async def keep(self, row: TokenRow, data: DeviceData) -> str:
@@ -92,7 +92,7 @@ class Downloads:
 
     async def forget_old(self) -> None:
         """Delete what nobody can read any more."""
-        await self._store.forget_tokens(downloads.KIND, self._now)
+        await self._store.tokens.forget(downloads.KIND, self._now)
 
     async def serve(self, name: str, send: Send, *, head: bool) -> bool:
         """Answer with the file of that name; False, and nothing is answered, where there is none.
@@ -131,7 +131,7 @@ class Downloads:
             if csv is None or not 0 <= self._now - csv.at < self._days * DAY_MS:
                 return None
             return GZIP, self._csv(csv)
-        row = (await self._store.find_tokens([name])).get(name)
+        row = (await self._store.tokens.find([name])).get(name)
         if row is None or row.kind != downloads.KIND or row.expires_at <= self._now:
             return None
         return ZIP, self._zip(row)
@@ -165,7 +165,7 @@ class Downloads:
 
     async def _signing_key(self) -> bytes:
         if not self._key:
-            self._key = await self._store.key(downloads.KEY)
+            self._key = await self._store.tokens.key(downloads.KEY)
         return self._key
 
 

@@ -97,7 +97,7 @@ async def device_entries(
         if (found := await step_of(store, account, data, each)) is not None:
             name = csvs.name_part(each.label) or _pin(each)
             yield names.new(name), _device_file(store, account, data, each, found[0])
-    if data.events and await store.list_events(device, data.start, data.end, "", NEWEST, 1):
+    if data.events and await store.events.find(device, data.start, data.end, "", NEWEST, 1):
         yield names.new("events"), _events_file(store, device, data)
 
 
@@ -135,7 +135,7 @@ async def _events_file(store: Store, device: tuple[int, int, int], data: DeviceD
     """`time,code,severity,description`, newest first."""
     place = csvs.zone(data.zone) or UTC
     before = NEWEST
-    while rows := await store.list_events(device, data.start, data.end, "", before, EVENTS_AT_ONCE):
+    while rows := await store.events.find(device, data.start, data.end, "", before, EVENTS_AT_ONCE):
         lines = (
             ",".join(
                 (csvs.moment(row.at, data.format, place), *map(csvs.quoted, (row.code, row.severity, row.description)))

@@ -142,7 +142,7 @@ async def stop(context: Ctx, admin: Administrator) -> Response:
 
 
 async def _device(context: Context, token: str) -> TokenRow:
-    row = (await context.store.find_tokens([token])).get(token) if token else None
+    row = (await context.store.tokens.find([token])).get(token) if token else None
     if row is None or row.kind != "device" or 0 < row.expires_at <= now_ms():
         raise Refusal(INVALID_TOKEN)
     return row

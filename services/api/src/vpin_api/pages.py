@@ -56,7 +56,7 @@ async def _form(request: Request) -> dict[str, str] | None:
 
 
 async def _find(context: Context, token: str) -> TokenRow | None:
-    row = (await context.store.find_tokens([token])).get(token)
+    row = (await context.store.tokens.find([token])).get(token)
     return row if row is not None and row.kind == "reset" and row.expires_at > now_ms() else None
 
 
@@ -135,5 +135,6 @@ async def update_password(request: Request, context: Ctx) -> Response:
             problem.status if problem.status == 503 else 400,
         )
     await context.store.set_password(account.id, stored)
-    await context.store.delete_tokens(account.id, SESSION)
+    await context.store.tokens.delete(account.id, SESSION)
+    await context.ask(account.id, "endApps", retired=credential(account.password_hash))
     return _text("Password was successfully reset.", 200)

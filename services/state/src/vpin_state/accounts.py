@@ -105,7 +105,7 @@ class AppEntry:
 
     async def _first_body(self, app_name: str) -> bytes:
         """What a new account's profile begins with: for users of an exported app a seed of its first project."""
-        row = (await self._store.find_tokens([app_name])).get(app_name) if app_name != DEFAULT_APP else None
+        row = (await self._store.tokens.find([app_name])).get(app_name) if app_name != DEFAULT_APP else None
         rows = (await self._store.load_accounts([row.account_id])).get(row.account_id) if row else None
         if row is None or row.kind != "app" or rows is None:
             return b"{}"
@@ -163,7 +163,7 @@ class AppEntry:
         fields = [field.decode(errors="replace") for field in split_all(request.body)]
         if len(fields) < 2:
             return _status(request, Status.ILLEGAL_COMMAND)
-        row = (await self._store.find_tokens([fields[1]])).get(fields[1])
+        row = (await self._store.tokens.find([fields[1]])).get(fields[1])
         account = await self._store.get_account(row.account_id) if row and row.kind == "share" else None
         if row is None or account is None or account.email != fields[0].strip().lower():
             return _status(request, Status.NOT_ALLOWED)

@@ -188,7 +188,7 @@ class Memory:
         if not tokens:
             return {}
         gone = self._tokens_gone
-        found = await self._store.find_tokens(sorted(tokens))
+        found = await self._store.tokens.find(sorted(tokens))
         if gone == self._tokens_gone:
             if len(self.tokens) > MOST_TOKENS:
                 self.tokens.clear()

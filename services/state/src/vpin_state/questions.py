@@ -130,21 +130,21 @@ async def find_answer(question: Question, owner: Owner) -> Any:
     """StoreUnavailable when the database is away."""
     match question:
         case FindToken(token):
-            return (await owner.store.find_tokens([token])).get(token)
+            return (await owner.store.tokens.find([token])).get(token)
         case ClaimToken(row):
-            return await owner.store.claim_token(row)
+            return await owner.store.tokens.claim(row)
         case UsersOf(app_ids):
             return [user for app_id in app_ids for user in await owner.store.users_of(app_id)]
         case DashboardOf(account_id, dash_id):
             return await _dashboard(owner, account_id, dash_id)
         case OpenEvents(device, code):
-            rows = await owner.store.list_events(device, 0, END_OF_TIME, "", END_OF_TIME, EVENTS_LOOKED_AT)
+            rows = await owner.store.events.find(device, 0, END_OF_TIME, "", END_OF_TIME, EVENTS_LOOKED_AT)
             return [row for row in rows if row.code == code and not row.resolved_at]
         case GraphData():
             return await graph_data(owner.store.history, question)
         case Recorded(pins, step, start, end):
             found = [pin for pin in pins if await owner.store.history.rollups(pin, step, start, end, 1)]
-            return await owner.store.key(downloads.KEY), frozenset(found)
+            return await owner.store.tokens.key(downloads.KEY), frozenset(found)
         case RecordedPins(account_id):
             return await owner.store.history.streams([account_id])
         case HandOver(tasks):

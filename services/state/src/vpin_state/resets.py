@@ -85,7 +85,7 @@ class Resets:
         return None
 
     async def _find(self, token: str) -> TokenRow | None:
-        row = (await self._store.find_tokens([token])).get(token)
+        row = (await self._store.tokens.find([token])).get(token)
         now = time.time_ns() // 1_000_000
         return row if row is not None and row.kind == "reset" and row.expires_at > now else None
 

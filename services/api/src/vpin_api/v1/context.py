@@ -113,11 +113,11 @@ async def is_open(context: Context, session: str) -> bool:
 async def _prolonged(context: Context, stored: str) -> TokenRow | None:
     """The session's row, if it is one that is not out of date."""
     now = now_ms()
-    row = (await context.store.find_tokens([stored])).get(stored)
+    row = (await context.store.tokens.find([stored])).get(stored)
     if row is None or row.kind != SESSION or row.expires_at <= now:
         return None
     if row.expires_at < now + SESSION_MS - SLIDE_MS:
-        await context.store.prolong_token(stored, now + SESSION_MS)
+        await context.store.tokens.prolong(stored, now + SESSION_MS)
     return row
 
 

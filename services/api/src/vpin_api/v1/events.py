@@ -47,7 +47,7 @@ async def list_all(
     """`online` and `offline` of devices with a template, and what they have logged of the template's own events."""
     place = await _place(context, who.account_id, device_id)
     wanted = (to_ms(start, 0), to_ms(end, LAST_MS), severity or "", position_of(cursor, NEWEST))
-    rows = await context.store.list_events(place, *wanted, limit + 1)
+    rows = await context.store.events.find(place, *wanted, limit + 1)
     items = [Event.model_validate(row._asdict()) for row in rows[:limit]]
     return Page[Event](items=items, next_cursor=cursor_of(items[-1].id if len(rows) > limit else None))
 
@@ -68,7 +68,7 @@ async def resolve(
     """A second time it keeps the first time."""
 
     async def work() -> None:
-        row = await context.store.get_event(await _place(context, who.account_id, device_id), event_id)
+        row = await context.store.events.get(await _place(context, who.account_id, device_id), event_id)
         if row is None:
             raise Problem(404, "The device has no such event.")
         if not row.resolved_at:

@@ -52,12 +52,12 @@ async def once(
     lock = _running.setdefault((account_id, name), asyncio.Lock())
     async with lock:
         now = now_ms()
-        kept = await context.store.find_answer(account_id, name, now)
+        kept = await context.store.answers.find(account_id, name, now)
         if kept is None:
             response = _response(status, await work())
             sealed = _seal(_derived(key, b"answer", asked), bytes(response.body))
             answer = AnswerRow(account_id, name, _derived(key, b"digest", asked), status, sealed, now + KEPT_MS)
-            await context.store.keep_answer(answer, now)
+            await context.store.answers.keep(answer, now)
             return response
     if not hmac.compare_digest(kept.digest, _derived(key, b"digest", asked)):
         raise Problem(422, "This Idempotency-Key came with another request before.")

@@ -180,7 +180,7 @@ async def _log_in(request: Request, context: Context, body: Credentials) -> Sess
     token, now = secrets.token_urlsafe(32), now_ms()
     row = session_row(token, account.id, now)
     await context.store.commit(Changes(tokens=[row]))
-    await context.store.delete_tokens(account.id, SESSION, expired_at=now)
+    await context.store.tokens.delete(account.id, SESSION, expired_at=now)
     return Session(token=token, expires_at=row.expires_at, user=to_user(account))  # type: ignore[arg-type]  ms
 
 
@@ -232,6 +232,6 @@ async def put_password(context: Ctx, who: Who, body: PasswordChange) -> None:
         raise Problem(422, "The current password is wrong.", errors=[(["body", "current"], "wrong password")])
     password = await asyncio.to_thread(lambda: hash_password(app_hash(account.email, body.new)))
     await context.store.set_password(account.id, password)
-    await context.store.delete_tokens(account.id, SESSION, keep=who.session)
+    await context.store.tokens.delete(account.id, SESSION, keep=who.session)
     context.streams.end_sessions(account.id, lambda session: session != who.session)
     await context.ask(account.id, "endApps")
