@@ -20,7 +20,18 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import select
-from vpin_store import is_current, migrations, open_store, schema, tables, upgrade
+from vpin_store import (
+    StoreUnavailable,
+    WrongSchema,
+    check_schema,
+    in_use,
+    is_current,
+    migrations,
+    open_store,
+    schema,
+    tables,
+    upgrade,
+)
 from vpin_store.migrations.__main__ import snapshot
 from vpin_store.rows import Changes
 
@@ -41,6 +52,42 @@ async def test_upgrade_makes_the_tables_and_then_has_nothing_to_do(empty_url: st
 async def test_several_may_upgrade_at_a_time(empty_url: str) -> None:
     await asyncio.gather(*(upgrade(empty_url) for _ in range(3)))
     assert await is_current(empty_url)
+
+
+@pytest.mark.anyio
+async def test_a_database_of_a_newer_version_is_not_touched(empty_url: str) -> None:
+    assert not await check_schema(empty_url)
+    await upgrade(empty_url)
+    assert await check_schema(empty_url)
+    engine = migrations.create_engine(empty_url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    await engine.dispose()
+    for use in (upgrade, check_schema):
+        with pytest.raises(WrongSchema, match="newer version"):
+            await use(empty_url)
+
+
+@pytest.mark.anyio
+async def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "vpin.db"
+    path.write_bytes(b"neither SQLite nor anything" * 99)
+    for use in (upgrade, check_schema, in_use):
+        with pytest.raises(WrongSchema, match="not a database"):
+            await use(f"sqlite:///{path}")
+        with pytest.raises(StoreUnavailable):
+            await use(f"sqlite:///{path.parent}")
+
+
+@pytest.mark.integration
+@pytest.mark.anyio
+@pytest.mark.parametrize("url", ["nobody:wrong@{}/postgres", "{}/no_such_database"])
+async def test_a_server_that_lets_nobody_in_is_away(postgres_server_url: str, url: str) -> None:
+    server = postgres_server_url.partition("//")[2].rpartition("/")[0]
+    where = server if url.startswith("{}") else server.rpartition("@")[2]
+    for use in (upgrade, check_schema, in_use):
+        with pytest.raises(StoreUnavailable):
+            await use(f"postgresql://{url.format(where)}")
 
 
 def is_modelled(name: str | None, kind: str, parents: object) -> bool:

@@ -4,9 +4,20 @@
 by :mod:`vpin_store.tables` and by a migration that has something to do, never by a store.
 """
 
-from vpin_store.errors import Conflict, Fenced, StoreUnavailable
-from vpin_store.migrations import is_current, upgrade
+from vpin_store.errors import Conflict, Fenced, StoreUnavailable, WrongSchema
+from vpin_store.migrations import check_schema, is_current, upgrade
 from vpin_store.occupancy import in_use
 from vpin_store.store import Store, open_store
 
-__all__ = ["Conflict", "Fenced", "Store", "StoreUnavailable", "in_use", "is_current", "open_store", "upgrade"]
+__all__ = [
+    "Conflict",
+    "Fenced",
+    "Store",
+    "StoreUnavailable",
+    "WrongSchema",
+    "check_schema",
+    "in_use",
+    "is_current",
+    "open_store",
+    "upgrade",
+]

@@ -16,3 +16,7 @@ class Fenced(Exception):  # noqa: N818  a state of the world as well
 
 class Conflict(Exception):  # noqa: N818  a state of the world as well
     """Somebody else has taken a name that has to be unique (an e-mail in an app): the commit is refused as a whole."""
+
+
+class WrongSchema(Exception):  # noqa: N818  a state of the world as well
+    """The database is not one that this version can work with; the message says what to do."""

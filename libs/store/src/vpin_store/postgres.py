@@ -44,6 +44,8 @@ _AWAY = (
     asyncpg.InvalidCachedStatementError,  # a migration ran meanwhile; the statement is prepared anew
     asyncpg.QueryCanceledError,  # statement_timeout of the server
 )
+_NO_ENTRY = (*_AWAY, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+"""What somebody hears who only asks something: also that user, password or name of the database are wrong."""
 
 
 class PostgresDialect:
@@ -193,7 +195,7 @@ async def read_revision(url: str) -> str | None:
             return await connection.fetchval("SELECT version_num FROM alembic_version")
         finally:
             await connection.close()
-    except _AWAY as error:
+    except _NO_ENTRY as error:
         raise StoreUnavailable(_reason(error)) from error
 
 
@@ -209,7 +211,7 @@ async def others(url: str) -> bool:
             return await connection.fetchval(sql, SESSION["application_name"]) > 0
         finally:
             await connection.close()
-    except _AWAY as error:
+    except _NO_ENTRY as error:
         raise StoreUnavailable(_reason(error)) from error
 
 

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vpin_store.errors import StoreUnavailable, WrongSchema
 from vpin_store.urls import sqlalchemy_url, sqlite_path
 
 if TYPE_CHECKING:
@@ -29,14 +30,44 @@ async def is_current(url: str) -> bool:
     return await _revision(url) == HEAD
 
 
+async def check_schema(url: str) -> bool:
+    """Whether the database has this version's tables; False: it is empty, or not there.
+
+    WrongSchema: it is of another version. StoreUnavailable: it cannot be opened.
+    """
+    path = sqlite_path(url)
+    found = None if path is not None and not path.exists() else await _revision(url)
+    if found is not None:
+        check_revision(found)
+    return found is not None
+
+
+def check_revision(found: str) -> None:
+    """WrongSchema unless it is this version's."""
+    if is_newer(found):
+        raise WrongSchema(
+            f"a newer version of vpin has made the database (schema {found}, this version has {HEAD}): take that version"
+        )
+    if found != HEAD:
+        raise WrongSchema(f"the database has schema {found}, this version of vpin {HEAD}: `vpin db upgrade` first")
+
+
+def is_newer(revision: str) -> bool:
+    """This version knows nothing of it."""
+    return not revision.isdecimal() or int(revision) > int(HEAD)
+
+
 async def upgrade(url: str) -> bool:
-    """Run what is missing, in one transaction; False: nothing was. StoreUnavailable when PostgreSQL is away.
+    """Run what is missing, in one transaction; False: nothing was. StoreUnavailable when it cannot be opened.
+    WrongSchema, and nothing is changed, when a newer version has made the database.
 
     Any number of processes may do so at the same time: one works, the others wait for it.
     """
     revision = await _revision(url)
     if revision == HEAD:
         return False
+    if revision is not None and is_newer(revision):
+        check_revision(revision)
     path = sqlite_path(url)
     if path is not None and revision is None:
         _create(path)
@@ -104,12 +135,17 @@ async def _revision(url: str) -> str | None:
         return await read_revision(url)
     from vpin_store.sqlite import create_file
 
-    create_file(path)
-    with closing(sqlite3.connect(path)) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-            return None
-        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return revision
+    try:
+        create_file(path)
+        with closing(sqlite3.connect(path)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                return None
+            (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return revision
+    except (OSError, sqlite3.OperationalError) as error:  # no right to, no folder, locked, …
+        raise StoreUnavailable(str(error)) from error
+    except sqlite3.DatabaseError as error:
+        raise WrongSchema(f"{path}: {error}") from error
 
 
 def _create(path: Path) -> None:
