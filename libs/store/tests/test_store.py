@@ -103,7 +103,7 @@ async def test_set_password_and_super_admin(store: Store) -> None:
     assert loaded.is_super_admin is True
 
 
-async def test_find_tokens_gives_those_that_exist(store: Store) -> None:
+async def test_tokens_that_exist_are_found(store: Store) -> None:
     rows = [token("a" * 32, 1), token("b" * 32, 2, kind="share", body=b'{"x":1}')]
     await store.commit(Changes(tokens=rows))
     assert await store.tokens.find(["a" * 32, "b" * 32, "c", "\0\ud800"]) == {row.token: row for row in rows}

@@ -62,8 +62,6 @@ class Store:
     """The part of a store that the api uses."""
 
     def __init__(self) -> None:
-        self.rows = {TOKEN: TokenRow(TOKEN, "device", 7, 1, 0, 0, b"")}
-        self.asked: list[list[str]] = []
         self.ready = True
         self.tokens = Tokens()
         self.firmware = Firmware()
@@ -71,12 +69,6 @@ class Store:
 
     async def find_account(self, email: str, app_name: str) -> AccountRow | None:
         return self.accounts.get(email) if app_name == "Blynk" else None
-
-    async def find_tokens(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
-        self.asked.append(list(tokens))
-        if self.error is not None:
-            raise self.error
-        return {token: self.rows[token] for token in tokens if token in self.rows}
 
     async def ping(self) -> bool:
         return self.ready

@@ -6,33 +6,28 @@ again; the store recovers by itself. Any other error is a fault of the caller or
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Awaitable, Sequence
 from typing import Any, Self, TypeVar
 
+from vpin_store.answers import Answers
 from vpin_store.deletions import Deletions
 from vpin_store.driver import Driver
 from vpin_store.errors import StoreUnavailable
+from vpin_store.events import Events
 from vpin_store.firmware import Firmware
 from vpin_store.history import History
 from vpin_store.rows import (
     AccountRow,
     AccountRows,
-    AnswerRow,
     Changes,
     DashboardRow,
-    EventRow,
     JobRow,
-    TokenRow,
 )
 from vpin_store.schema import (
     ACCOUNT,
-    ANSWER,
     DASHBOARD,
     DATASTREAM,
     DEVICE,
-    EVENT,
     JOB,
     OWNER,
     PROPERTY,
@@ -84,7 +79,9 @@ class Store:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
+        self.answers = Answers(driver, self._watch)
         self.deletions = Deletions(driver, self._watch)
+        self.events = Events(driver, self._watch)
         self.firmware = Firmware(driver, self._watch)
         self.history = History(driver, self._watch)
         self.tokens = Tokens(driver, self._watch)
@@ -267,21 +264,6 @@ class _Texts:
             "WHERE connect_time > disconnect_time OR CAST(body AS text) LIKE '%\"offlineNotice\"%' ORDER BY account_id"
         )
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
-        self.delete_tokens = (
-            "DELETE FROM token WHERE account_id = $1 AND kind = $2 AND token <> $3 "
-            "AND (CAST($4 AS bigint) = 0 OR expires_at < $4)"  # by the 0 alone PostgreSQL would take $4 for an integer
-        )
-        of_device = "WHERE account_id = $1 AND dash_id = $2 AND device_id = $3"
-        self.event = select(dialect, EVENT, f"{of_device} AND id = $4")
-        self.events = select(
-            dialect,
-            EVENT,
-            f"{of_device} AND at >= $4 AND at < $5 AND ($6 = '' OR severity = $6) AND id < $7 ORDER BY id DESC LIMIT $8",
-        )
-        self.answer = select(dialect, ANSWER, "WHERE account_id = $1 AND key = $2 AND expires_at > $3")
-        self.forget_answers = "DELETE FROM answer WHERE expires_at <= $1"
-        columns = ", ".join(column.name for column in ANSWER.columns)
-        self.keep_answer = f"INSERT INTO answer ({columns}) VALUES ($1, $2, $3, $4, $5, $6) {on_conflict(ANSWER)}"  # noqa: S608
         self.claim = f"INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) {on_conflict(OWNER)}"  # noqa: S608
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
         self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
