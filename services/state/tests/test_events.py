@@ -11,9 +11,13 @@ from state_world import World
 from vpin_messages.entry import Opening
 from vpin_messages.requests import PinRequest
 from vpin_protocol import Command
-from vpin_state import registry, templates
+from vpin_state import event_counts, registry, templates
+from vpin_state.collect import collect
+from vpin_state.config import Config
 from vpin_state.handlers import presence
+from vpin_state.profile import device_json
 from vpin_state.watching import Watch
+from vpin_store.rows import Changes
 
 OPENING = Opening(1, 29, "10.0.0.1")
 
@@ -156,6 +160,47 @@ def test_a_limit_holds_for_its_period(pump: World, per: str, ms: int) -> None:
         pump.fx.now = begin + after
         assert log(pump, "hot") == 200
     assert len(pump.fx.jobs) == 4, "two, none in the rest of the period, and each again when it is over for it"
+
+
+def change_owner(world: World) -> None:
+    """The account is stored, and read by another process."""
+    changes = Changes()
+    collect(world.account, changes)
+    (row,) = [row for row in changes.devices if row.id == 0]
+    world.device.body, world.device.logged = json.loads(row.body), None
+
+
+def test_limits_hold_over_a_change_of_the_owner(pump: World) -> None:
+    define(pump, "hot", notify={"email": ["owner"]}, limit={"count": 2, "per": "day"})
+    for _ in range(100):
+        assert log(pump, "hot") == 200
+        pump.fx.now += 6000
+        change_owner(pump)
+    assert len(pump.fx.jobs) == 2
+    assert log(pump, "hot") == 429
+    pump.fx.now += 86_400_000 - 600_000
+    assert [log(pump, "hot"), len(pump.fx.jobs)] == [200, 3]
+
+
+def test_an_app_that_changes_the_device_neither_sees_the_counts_nor_ends_them(pump: World) -> None:
+    define(pump, "hot", notify={"email": ["owner"]}, limit={"count": 1, "per": "day"})
+    assert [log(pump, "hot"), len(pump.fx.jobs)] == [200, 1]
+    pump.fx.jobs.clear()
+    device = json.dumps({"id": 0, "name": "new", "boardType": "ESP8266", "eventCounts": {}})
+    assert pump.ask(pump.app, Command.UPDATE_DEVICE, "1", device) == 200
+    pump.fx.now += 60_000
+    assert [log(pump, "hot"), len(pump.fx.jobs)] == [200, 0]
+    assert "eventCounts" not in json.dumps(device_json(pump.device))
+
+
+def test_what_is_counted_does_not_grow(pump: World) -> None:
+    pump.fx.config = Config(events_per_day=0)
+    for code in range(300):
+        define(pump, f"hot{code}")
+        assert log(pump, f"hot{code}") == 200
+        pump.fx.now += 1_000_000
+    counts = pump.device.body[event_counts.KEY]
+    assert (len(counts["logged"]), len(counts["told"])) == (87, 87)
 
 
 def test_each_kind_of_receiver_has_its_job(pump: World) -> None:

@@ -15,6 +15,7 @@ from vpin_messages.jobs import Job
 from vpin_protocol import Status
 from vpin_store.rows import EventRow
 
+from vpin_state import event_counts
 from vpin_state.errors import Refused
 from vpin_state.handlers.notifications import PHONES, find_widget, push_text
 from vpin_state.watching import show_event
@@ -34,7 +35,8 @@ BUILT_IN: dict[str, JsonObject] = {
 AWAY = "offlineEvent"
 """Key in a device's body: when (ms) its absence becomes an event. It survives a change of owner."""
 REMEMBERED = 100
-"""Last events of a device that are kept in memory, to limit them and to resolve them before they are committed."""
+"""Last events of a device that are kept in memory: the same is not logged twice in a second, and they may be resolved before
+they are committed."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -57,7 +59,7 @@ def log(fx: Effects, device: Device, code: str, description: str = "") -> bool:
         raise Refused(Status.QUOTA_LIMIT)
     if any(row.code == code and fx.now - row.at < fx.config.event_interval_ms for row in device.logged or ()):
         raise Refused(Status.QUOTA_LIMIT)
-    _record(fx, device, template, code, template.body["events"][code], description)
+    _record(fx, device, code, template.body["events"][code], description)
     return True
 
 
@@ -101,7 +103,7 @@ def _log_built_in(fx: Effects, device: Device, code: str) -> None:
     template = _template(device)
     if template is not None and not _is_over(fx, device):
         definition = template.body.get("events", {}).get(code) or BUILT_IN[code]
-        _record(fx, device, template, code, definition, "")
+        _record(fx, device, code, definition, "")
 
 
 def _template(device: Device) -> Template | None:
@@ -111,14 +113,10 @@ def _template(device: Device) -> Template | None:
 def _is_over(fx: Effects, device: Device) -> bool:
     """Whether the device has logged as many events as it may in a day."""
     most = fx.config.events_per_day
-    if not most or device.logged is None or len(device.logged) < min(most, REMEMBERED):
-        return False
-    return fx.now - device.logged[-min(most, REMEMBERED)].at < PERIOD_MS["day"]
+    return 0 < most <= event_counts.logged(device, fx.now)
 
 
-def _record(
-    fx: Effects, device: Device, template: Template, code: str, definition: JsonObject, description: str
-) -> None:
+def _record(fx: Effects, device: Device, code: str, definition: JsonObject, description: str) -> None:
     account, text = device.dash.account, description or definition.get("description", "")
     account.last_event = max(account.last_event + 1, fx.now * 1000)
     place = (account.id, device.dash.id, device.id, account.last_event)
@@ -130,20 +128,17 @@ def _record(
     show_event(device, row.id, code, row.severity, text, fx.now)
     told = {"account": account.id, "dash": device.dash.id, "device": device.id, "code": code, "at": fx.now}
     fx.emit("event.logged", _json(told | {"severity": row.severity, "description": text}))
-    if _may_notify(fx, template, device, code, definition.get("limit") or UNLIMITED):
+    tells = _may_notify(fx, device, code, definition.get("limit") or UNLIMITED)
+    event_counts.count(device, fx.now, code if tells else None)
+    if tells:
         _notify(fx, device, definition, text)
 
 
-def _may_notify(fx: Effects, template: Template, device: Device, code: str, limit: JsonObject) -> bool:
-    """Count a notification, if the event has not had its share of them in this period and the last one is some time ago."""
-    key = (code, device.dash.id, device.id)
-    since = fx.now - PERIOD_MS[limit["per"]]
-    times = [at for at in template.notified.get(key, ()) if at > since]
+def _may_notify(fx: Effects, device: Device, code: str, limit: JsonObject) -> bool:
+    """Whether the event has not had its share of notifications in this period, and the last one is some time ago."""
+    times = event_counts.told(device, code, fx.now - PERIOD_MS[limit["per"]])
     too_soon = bool(times) and fx.now - times[-1] < fx.config.notification_interval * 1000
-    if allowed := len(times) < limit["count"] and not too_soon:
-        times.append(fx.now)
-    template.notified[key] = times
-    return allowed
+    return len(times) < limit["count"] and not too_soon
 
 
 def _notify(fx: Effects, device: Device, definition: JsonObject, text: str) -> None:

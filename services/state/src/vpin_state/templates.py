@@ -19,7 +19,7 @@ class Template:
     """One template. `streams` are datastreams as :mod:`vpin_state.datastreams` has them, in order; `body` has the rest:
     description, boardType, connectionType, and `events` by code."""
 
-    __slots__ = ("account", "body", "created_at", "id", "name", "notified", "position", "streams", "updated_at")
+    __slots__ = ("account", "body", "created_at", "id", "name", "position", "streams", "updated_at")
 
     def __init__(self, account: Account, id: str, name: str, body: JsonObject, position: int = 0) -> None:  # noqa: A002
         self.account = account
@@ -29,7 +29,6 @@ class Template:
         self.position = position
         self.created_at = self.updated_at = 0
         self.streams: list[JsonObject] = []
-        self.notified: dict[tuple[str, int, int], list[int]] = {}  # (code, dash, device) -> ms of its notifications
 
     def devices(self) -> list[Device]:
         """All devices that refer to it."""

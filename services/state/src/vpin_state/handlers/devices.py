@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 PROVISION_MS = 7 * 24 * 3600 * 1000
-_KEPT = ("hardwareInfo", "deviceOtaInfo", "metadata", "createdAt", "offlineNotice", "offlineEvent")
+_KEPT = ("hardwareInfo", "deviceOtaInfo", "metadata", "createdAt", "offlineNotice", "offlineEvent", "eventCounts")
 
 
 def _fields(body: bytes) -> tuple[bytes, bytes]:
