@@ -63,6 +63,13 @@ class Sinks:
         """What this address got, up to the mail with that text."""
         return self._until(lambda: [mail for mail in self._mails if mail.to == to], lambda mail: mail.text == last)
 
+    def mails_of(self, to: str, count: int) -> list[Mail]:
+        """What this address got, once it is so many."""
+        found = self._until(
+            lambda: [[mail for mail in self._mails if mail.to == to]], lambda mails: len(mails) >= count
+        )
+        return found[0]
+
     def calls(self, path: str) -> list[Call]:
         """The requests of that path, at least one."""
         return self._until(lambda: [call for call in self._calls if call.path == path], lambda _: True)

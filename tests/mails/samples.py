@@ -33,6 +33,7 @@ def _mails(to: str, app_name: str, product: str, name: str, boards: int) -> dict
     return {
         "welcome": mails.welcome(to, product),
         "reset": mails.reset_link(to, app_name, product, HOST, TOKEN, code),
+        "page": mails.reset_page(to, product, f"http://{HOST}:8080/landing?token={TOKEN * 2}"),
         "changed": mails.password_changed(to, product),
         "token": mails.device_tokens(to, name, devices[:1]),
         "tokens": mails.device_tokens(to, name, devices),

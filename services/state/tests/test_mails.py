@@ -24,7 +24,9 @@ def every_mail() -> list[Job]:
     return [
         mails.welcome("a@example.com", EVIL),
         mails.reset_link("a@example.com", EVIL, EVIL, "host:8080", TOKEN, picture),
+        mails.reset_page("a@example.com", EVIL, f"http://host:8080/landing?token={TOKEN}"),
         mails.password_changed("a@example.com", EVIL),
+        mails.password_changed("a@example.com", EVIL, ended=True),
         mails.device_tokens("a@example.com", EVIL, [board]),
         mails.device_tokens("a@example.com", EVIL, [board, board]),
         mails.template_id("a@example.com", EVIL, EVIL),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from state_world import World
+from vpin_messages.jobs import LAST_ATTEMPT
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_state import registry, templates
 from vpin_state.collect import collect
@@ -98,6 +99,22 @@ def test_numbers_of_devices_are_unique(world: World) -> None:
     assert len({number_of(device) for device in made}) == len(made)
     with pytest.raises(Declined):
         device_of(world.account, 12345)
+
+
+@pytest.mark.parametrize(("outcome", "pending"), [(200, True), (19, False)])
+def test_a_reset_by_page_whose_mail_failed_may_be_started_again(world: World, outcome: int, pending: bool) -> None:
+    manage(world, "startReset", token="first", link="http://h/landing?token=first")
+    (job,), ((connection, then),) = world.fx.jobs, world.fx.outcomes
+    assert (job.to, job.subject) == (["a@example.com"], "Password reset request for the vpin app.")
+    assert "http://h/landing?token=first" in job.text
+    assert "http://h/landing?token=first" in job.html
+    assert job.attempt == LAST_ATTEMPT
+    assert job.answer is not None
+    assert (job.answer.gateway, job.answer.session) == connection[:2]
+    assert declined(world, "startReset", token="second", link="") == 409
+    then(world.fx, outcome)
+    assert list(world.account.resets) == ["first"] * pending
+    assert world.fx.told == []
 
 
 def test_devices_without_a_project_are_hidden_from_apps(world: World) -> None:

@@ -14,9 +14,10 @@ from vpin_messages import jobs, slab
 from vpin_messages.jobs import LAST_ATTEMPT, Job
 from vpin_messages.queues import NOTIFY, shard_queue
 from vpin_messages.slab import Side, Up, up_entry
-from vpin_protocol import Command, app_response
+from vpin_protocol import Command, app_frame, app_response
 from vpin_state.entry import Entry
 from vpin_state.settings import EntrySettings
+from vpin_store import StoreUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -180,16 +181,69 @@ async def test_an_expired_token_is_worth_nothing_and_hinders_nobody(
         (("start", EMAIL, "OtherApp"), ILLEGAL),
         (("start", "nobody", "Blynk"), ILLEGAL),
         (("start", "nobody@example.com", "Blynk"), ILLEGAL),
+        (("start", EMAIL, ""), ILLEGAL),
+        (("start", "", "Blynk"), ILLEGAL),
         (("verify",), ILLEGAL),
+        (("verify", ""), ILLEGAL),
         (("verify", "x" * 32), NOT_ALLOWED),
         (("reset", "x" * 32), ILLEGAL),
+        (("reset", "x" * 32, ""), ILLEGAL),
+        (("reset",), ILLEGAL),
         (("reset", "x" * 32, "hash"), NOT_ALLOWED),
         (("anything", "else"), ILLEGAL),
+        (("START", EMAIL, "Blynk"), ILLEGAL),
     ],
 )
 async def test_bad_requests(gateway: Gateway, post: Post, fields: tuple[str, ...], expected: int) -> None:
     assert await status(gateway, *fields) == expected
     assert post.jobs == []
+
+
+async def test_of_two_who_use_a_token_at_once_one_sets_the_password(gateway: Gateway, post: Post) -> None:
+    assert await status(gateway, "start", EMAIL, "Blynk") == OK
+    token = token_in(post.jobs[0])
+    passwords = [f"new {n}" for n in range(4)]
+    answers = await asyncio.gather(
+        *(status(gateway, "reset", token, password, session=20 + n) for n, password in enumerate(passwords))
+    )
+    assert sorted(answers) == [NOT_ALLOWED, NOT_ALLOWED, NOT_ALLOWED, OK]
+    for password, answer in zip(passwords, answers, strict=True):
+        assert await log_in(gateway, password) == (OK if answer == OK else NOT_AUTHENTICATED)
+    assert len(post.jobs) == 2
+
+
+async def test_a_log_in_that_was_verified_with_the_old_password_comes_too_late(gateway: Gateway, post: Post) -> None:
+    """Verified before the change, opened behind it: only who comes with the new one gets in."""
+    late = await gateway.ask(9, Side.APP, Command.LOGIN, EMAIL, "old")
+    assert late.grant is not None
+    await gateway.log_in(7, Side.APP, Command.LOGIN, EMAIL, "old")
+    assert await status(gateway, "start", EMAIL, "Blynk") == OK
+    assert await status(gateway, "reset", token_in(post.jobs[0]), "new") == OK
+    gateway.grants[9] = (late.grant, Side.APP)
+    gateway.send(9, b"", kind=Up.OPEN)
+    await gateway.wait(lambda: 9 in gateway.closed)
+    assert gateway.responses(9) == [(1, NOT_AUTHENTICATED)]
+    await gateway.log_in(10, Side.APP, Command.LOGIN, EMAIL, "new")
+    assert gateway.responses(10) == [(1, OK)]
+    gateway.send(7, app_frame(Command.PING, 3))
+    await gateway.wait(lambda: (3, OK) in gateway.responses(7))  # who was in stays in
+    assert 7 not in gateway.closed
+
+
+async def test_where_the_database_is_away_the_password_is_not_set_and_that_is_said(
+    world: World, gateway: Gateway, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(account_id: int, password_hash: str) -> bool:
+        raise StoreUnavailable
+
+    assert await status(gateway, "start", EMAIL, "Blynk") == OK
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "set_password", away)
+        assert await status(gateway, "reset", token_in(post.jobs[0]), "new") == SERVER_ERROR
+    await gateway.log_in(7, Side.APP, Command.LOGIN, EMAIL, "old")
+    assert gateway.responses(7) == [(1, OK)]
+    assert await status(gateway, "start", EMAIL, "Blynk") == OK
+    assert [job.subject for job in post.jobs] == [post.jobs[0].subject] * 2
 
 
 async def test_through_a_websocket_there_is_none(gateway: Gateway) -> None:

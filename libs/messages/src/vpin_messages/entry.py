@@ -50,6 +50,7 @@ class Opening(msgspec.Struct, array_like=True):
     uid: str = ""  # of a shared log-in
     shared: bool = False  # session of a share token: `dash` of the entry is the shared dashboard
     provision: Provision | None = None  # the token makes the device, unless it is there already
+    password: int = 0  # mark (`slab.credential`) of the stored hash that the password was verified with; 0: none was
 
 
 class Grant(msgspec.Struct, array_like=True):

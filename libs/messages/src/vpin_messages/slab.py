@@ -99,8 +99,8 @@ def new_sender() -> bytes:
 
 
 def credential(token: str) -> int:
-    """A 32-bit mark of a token that changes when the token is replaced. No secret: it proves nothing."""
-    return zlib.crc32(b"vpin" + token.encode())
+    """A 32-bit mark of a token that changes when the token is replaced; never 0. No secret: it proves nothing."""
+    return zlib.crc32(b"vpin" + token.encode()) or 1  # 0 stands for a session without a token, which may do everything
 
 
 def shard_of(account: int, shards: int) -> int:

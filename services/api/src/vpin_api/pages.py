@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from vpin_messages.slab import credential
 from vpin_store.passwords import app_hash, hash_password
 from vpin_store.rows import TokenRow
 
@@ -72,7 +73,7 @@ async def reset_password(request: Request, context: Ctx) -> Response:
     account = await context.store.find_account(email, form.get("appName") or context.app_name)
     if account is None:
         return _text("Sorry, this account does not exist.")
-    token = secrets.token_urlsafe(24)
+    token = secrets.token_urlsafe(48)  # 64 characters
     try:
         await context.ask(account.id, "startReset", token=token, link=f"{context.public_url}/landing?token={token}")
     except Problem:

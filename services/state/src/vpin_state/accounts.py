@@ -84,10 +84,10 @@ class AppEntry:
         email = email.strip().lower()
         if not is_email(email) or not app_hash or not app_name:
             return _status(request, Status.ILLEGAL_COMMAND)
-        if not self._may_register():
-            return _status(request, Status.NOT_ALLOWED)
         if await self._store.find_account(email, app_name) is not None:
             return _status(request, Status.ALREADY_REGISTERED)
+        if not self._may_register():
+            return _status(request, Status.NOT_ALLOWED)
         password_hash = await asyncio.to_thread(hash_password, app_hash)
         now = time.time_ns() // 1_000_000
         body = await self._first_body(app_name)
@@ -135,24 +135,27 @@ class AppEntry:
             return _status(request, Status.NOT_REGISTERED)
         if account.is_facebook_user and not account.password_hash:
             return _status(request, Status.FACEBOOK_USER)
-        if not await self._verify(account, app_hash, request.address):
+        verified = await self._verify(account, app_hash, request.address)
+        if not verified:
             self._fail(email, request.address)
             return _status(request, Status.NOT_AUTHENTICATED)
         metrics.logins.labels("ok").inc()
         os, version = (fields[2], fields[3]) if len(fields) >= 4 else ("", "")
-        opening = Opening(request.message_id, request.command, request.address, os, version)
+        mark = slab.credential(verified)
+        opening = Opening(request.message_id, request.command, request.address, os, version, password=mark)
         return EntryAnswer(grant=Grant(account.id, 0, 0, 0, entry.encode(opening)))
 
-    async def _verify(self, account: AccountRow, app_hash: str, address: str) -> bool:
+    async def _verify(self, account: AccountRow, app_hash: str, address: str) -> str:
+        """The stored hash that a right password was verified with; "" for a wrong one."""
         if self._verified.knows(account.password_hash, app_hash):
-            return True
+            return account.password_hash
         if address and address == account.last_login_ip:  # most likely the user: read the account meanwhile
             self._hand_over(account.id, Task("expect", []))
         if not await asyncio.to_thread(verify_password, account.password_hash, app_hash):
-            return False
+            return ""
         stored = await strengthen(self._store, account.id, account.password_hash, app_hash)
         self._verified.remember(stored, app_hash)
-        return True
+        return stored
 
     def _fail(self, email: str, address: str) -> None:
         metrics.logins.labels("refused").inc()

@@ -46,9 +46,20 @@ def reset_code(app_name: str, token: str, email: str) -> str:
     return f"{app_name.lower()}://restore?token={token}&email={quote(email, safe='')}"
 
 
-def password_changed(to: str, product: str) -> Job:
-    """After a reset; nothing secret in it."""
-    words = {"product": product, "email": to}
+def reset_page(to: str, product: str, link: str) -> Job:
+    """With the link to the page that takes a new password, for those who asked in a browser (spec 04, 1.10)."""
+    words = {"product": product, "email": to, "link": link}
+    return _mail(
+        to,
+        f"Password reset request for the {product} app.",
+        text=_render("page.txt", **words),
+        html=_render("page.html", **words),
+    )
+
+
+def password_changed(to: str, product: str, *, ended: bool = False) -> Job:
+    """After a reset; nothing secret in it. `ended`: apps are logged out."""
+    words = {"product": product, "email": to, "ended": ended}
     return _mail(
         to,
         f"Your new password on {product}",

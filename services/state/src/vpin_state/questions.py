@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpin_messages import downloads
 from vpin_messages.tasks import Task
+from vpin_store import StoreUnavailable
 from vpin_store.history import Step
 from vpin_store.rows import StreamKey, TokenRow
 
@@ -112,6 +113,14 @@ class RecordedPins:
     account_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Store the hash of an account's new password, at once; False: the account or the database is gone."""
+
+    account_id: int
+    password_hash: str
+
+
 Question = (
     OpenEvents
     | GraphData
@@ -123,6 +132,7 @@ Question = (
     | DashboardOf
     | HandOver
     | Pictures
+    | SetPassword
 )
 
 
@@ -154,6 +164,11 @@ async def find_answer(question: Question, owner: Owner) -> Any:
             return None
         case Pictures(texts):
             return await asyncio.to_thread(lambda: [qr.jpeg(text) for text in texts])
+        case SetPassword(account_id, password_hash):
+            try:
+                return await owner.store.set_password(account_id, password_hash)
+            except StoreUnavailable:  # no reason to say nothing to who waits
+                return False
 
 
 async def _dashboard(owner: Owner, account_id: int, dash_id: int) -> Dashboard | None:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from vpin_messages import jobs
 from vpin_messages.entry import EntryAnswer, EntryRequest
+from vpin_messages.slab import credential
 from vpin_messages.tasks import Task
-from vpin_protocol import Status, app_response, split_first
+from vpin_protocol import Status, app_response, split_all
 from vpin_store.passwords import hash_password
 
 from vpin_state import mails, qr
@@ -44,14 +45,13 @@ class Resets:
 
     async def answer(self, request: EntryRequest, gateway: bytes) -> EntryAnswer | None:
         """The answer; None: the account's owner answers. StoreUnavailable when the database is away."""
-        word, *fields = (field.decode(errors="replace") for field in split_first(request.body, 4))
-        match word, fields:
-            case "start", [email, app_name, *_]:
+        match [field.decode(errors="replace") for field in split_all(request.body)]:
+            case ["start", email, app_name, *_]:
                 return await self._start(request, gateway, email.strip().lower(), app_name)
-            case "verify", [token, *_]:
+            case ["verify", token, *_]:
                 found = await self._find(token)
                 return _status(request, Status.OK if found else Status.NOT_ALLOWED)
-            case "reset", [token, app_hash, *_] if app_hash:
+            case ["reset", token, app_hash, *_]:
                 return await self._reset(request, gateway, token, app_hash)
             case _:
                 return _status(request, Status.ILLEGAL_COMMAND)
@@ -62,7 +62,7 @@ class Resets:
             return _status(request, Status.ILLEGAL_COMMAND)
         token = secrets.token_urlsafe(24)
         mail = await asyncio.to_thread(self._mail, account, token)
-        self._give(request, gateway, account.id, "reset.start", token, mail)
+        self._give(request, gateway, account.id, "reset.start", [token.encode(), jobs.encode(mail)])
         return None
 
     def _mail(self, account: AccountRow, token: str) -> jobs.Job:
@@ -77,11 +77,18 @@ class Resets:
         if row is None:
             return _status(request, Status.NOT_ALLOWED)
         account = await self._store.get_account(row.account_id)
-        password_hash = await asyncio.to_thread(hash_password, app_hash)
-        if account is None or not await self._store.set_password(account.id, password_hash):
+        if account is None:
             return _status(request, Status.SERVER_ERROR)
+        password_hash = await asyncio.to_thread(hash_password, app_hash)
         mail = await asyncio.to_thread(mails.password_changed, account.email, self._settings.product_name)
-        self._give(request, gateway, account.id, "reset.done", token, mail)
+        retired = b"%d" % credential(account.password_hash)
+        self._give(
+            request,
+            gateway,
+            account.id,
+            "reset.finish",
+            [token.encode(), password_hash.encode(), retired, jobs.encode(mail)],
+        )
         return None
 
     async def _find(self, token: str) -> TokenRow | None:
@@ -89,11 +96,8 @@ class Resets:
         now = time.time_ns() // 1_000_000
         return row if row is not None and row.kind == "reset" and row.expires_at > now else None
 
-    def _give(
-        self, request: EntryRequest, gateway: bytes, account_id: int, name: str, token: str, mail: jobs.Job
-    ) -> None:
-        task = Task(name, [token.encode(), jobs.encode(mail)], gateway, request.message_id)
-        self._hand_over(account_id, task, request.session)
+    def _give(self, request: EntryRequest, gateway: bytes, account_id: int, name: str, fields: list[bytes]) -> None:
+        self._hand_over(account_id, Task(name, fields, gateway, request.message_id), request.session)
 
 
 def _status(request: EntryRequest, status: int) -> EntryAnswer:

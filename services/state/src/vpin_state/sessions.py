@@ -33,12 +33,15 @@ def open_session(
     mark: int,
     opening: Opening,
 ) -> None:
-    """A client was let in by the entry: check once more that its token is still right, then answer the log-in."""
+    """A client was let in by the entry: check once more that token or password are still right, then answer the log-in."""
     joined = opening.provision is not None and join(owner.config, account, dash_id, device_id, opening.provision)
     session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
     if session is None:
         status = Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
         owner.turn_away(instance, number, side, opening.message_id, status)
+        return
+    if opening.password in session.account.retired:
+        owner.turn_away(instance, number, side, opening.message_id, Status.NOT_AUTHENTICATED)
         return
     _settle_in(session)
     fx = owner.begin(session.account, session, opening.message_id)

@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, Field
+from vpin_messages.slab import credential
 from vpin_store.passwords import app_hash, hash_password, strengthen, verify_password
 from vpin_store.rows import AccountRow, Changes
 
@@ -234,4 +235,4 @@ async def put_password(context: Ctx, who: Who, body: PasswordChange) -> None:
     await context.store.set_password(account.id, password)
     await context.store.tokens.delete(account.id, SESSION, keep=who.session)
     context.streams.end_sessions(account.id, lambda session: session != who.session)
-    await context.ask(account.id, "endApps")
+    await context.ask(account.id, "endApps", retired=credential(account.password_hash))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
-from vpin_messages.jobs import Job
 from vpin_messages.requests import PinReply
 
 from vpin_state import mails
+from vpin_state.effects import Connection
 from vpin_state.errors import Declined
-from vpin_state.handlers.passwords import RESET_MS
+from vpin_state.handlers.passwords import keep_token, mail_token
 from vpin_state.registry import account_operation
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
 
 @account_operation("endApps")
 def end_apps(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """The password was changed: apps have to log in anew. Guests came in by a share token, and stay."""
+    """The password was changed: apps have to log in anew. Guests came in by a share token, and stay.
+
+    `retired` is the mark of the old password's hash: a log-in that was verified with it and comes only now is refused.
+    """
+    account.retire_password(a["retired"])
     for app in account.apps:
         if not app.shared:
             fx.close(app)
@@ -35,29 +40,22 @@ def end_apps(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
 
 @account_operation("startReset")
 def start_reset(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """Keep `token` and mail the `link` to the page that takes a new password; a reset is pending: 409 (spec 04, 1.10)."""
-    for old, expires_at in list(account.resets.items()):
-        if expires_at <= fx.now:
-            account.drop_reset(old)
-    if account.resets:
+    """Keep `token` and mail the `link` to the page that takes a new password; while a reset is pending: 409 (spec 04, 1.10)."""
+    if not keep_token(fx, account, a["token"]):
         raise Declined(409, "A reset is pending.")
-    account.set_reset(a["token"], fx.now + RESET_MS)
-    product = fx.config.product_name
-    text = f"Choose a new password for your {product} account:\n\n{a['link']}\n\nThe link works for 45 minutes.\n"
-    subject = f"Password restoration for your {product} account."
-    job = Job(fx.new_token(), "mail", [account.row.email], subject, text, account=account.id)
-    job.created_at = fx.now / 1000
-    fx.notify(job)
+    mail = mails.reset_page(account.row.email, fx.config.product_name, a["link"])
+    nobody = Connection(secrets.token_bytes(16), 0, 0)  # waits for the outcome: the page was answered long ago
+    mail_token(fx, account, a["token"], mail, nobody)
     return PinReply(204)
 
 
 @account_operation("finishReset")
 def finish_reset(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """Use up `token`: the password is about to be set; apps have to log in anew, and the user is told. 409: outdated."""
+    """Use up `token`: the password is about to be set, and the user is told. 409: outdated."""
     if account.resets.get(a["token"], 0) <= fx.now:
         raise Declined(409, "The token is outdated.")
     account.drop_reset(a["token"])
-    job = mails.password_changed(account.row.email, fx.config.product_name)
+    job = mails.password_changed(account.row.email, fx.config.product_name, ended=True)
     job.account, job.created_at = account.id, fx.now / 1000
     fx.notify(job)
-    return end_apps(fx, account, a)
+    return PinReply(204)
