@@ -131,8 +131,10 @@ async def attack(target: Target, scene: Scene, count: int, seed: int, rate: int,
             await asyncio.sleep(IDLE_SECONDS)
         await asyncio.gather(
             *(
-                _assault(target, token, maker, count // len(makers), each, report, hostile=hostile)
-                for token, maker in zip(tokens, makers, strict=True)
+                _assault(
+                    target, token, maker, count // len(makers), each, report, begin=n / len(makers), hostile=hostile
+                )
+                for n, (token, maker) in enumerate(zip(tokens, makers, strict=True))
             )
         )
     finally:
@@ -143,10 +145,20 @@ async def attack(target: Target, scene: Scene, count: int, seed: int, rate: int,
 
 
 async def _assault(
-    target: Target, token: str, maker: Generator, count: int, rate: float, report: Report, *, hostile: bool
+    target: Target,
+    token: str,
+    maker: Generator,
+    count: int,
+    rate: float,
+    report: Report,
+    *,
+    begin: float,
+    hostile: bool,
 ) -> None:
+    """Attack over one connection. `begin`: after which part of the time between two batches; were all to make theirs at
+    once, the witness would wait for that."""
     loop, sent, socket = asyncio.get_running_loop(), 0, None
-    batch, began = 0, time.monotonic()
+    batch, began = 0, time.monotonic() + (begin * BATCH / rate if rate else 0)
     while sent < count:
         if rate:
             await asyncio.sleep(began + sent / rate - time.monotonic())

@@ -67,8 +67,9 @@ class Memory:
                     await self._commit_seed(account)
                 account.on_dirty = self.dirty
                 account.reshaped = self._reshaped
-                self._reshaped.add(account)
             self.accounts[account_id] = account
+            if account is not None:
+                self._look_at(account)
         gc.freeze()  # accounts stay long: to walk through a hundred large ones takes 0.2 s, at every quarter more of them
         metrics.accounts.set(len(self.accounts))
 
@@ -167,18 +168,21 @@ class Memory:
         return self._timetables.setdefault(shard, Timetable()).due(now)
 
     def _look_again(self) -> None:
-        """At accounts that are new here or whose shape has changed."""
+        """At accounts whose shape has changed."""
         for account in self._reshaped:
-            if self.accounts.get(account.id) is not account:
-                continue
-            reader = Reader.of(account, self._readers.pop(account.id, None))
-            if reader is not None:
-                self._readers[account.id] = reader
-            self._clocks.setdefault(account.shard, AlarmClock()).set(account)
-            self._timetables.setdefault(account.shard, Timetable()).set(account)
-            if account.row.timed != is_timed(account):
-                account.mark_quietly().account = True
+            if self.accounts.get(account.id) is account:
+                self._look_at(account)
         self._reshaped.clear()
+
+    def _look_at(self, account: Account) -> None:
+        """See what the account, which is new here or has changed its shape, reads and does by the clock."""
+        reader = Reader.of(account, self._readers.pop(account.id, None))
+        if reader is not None:
+            self._readers[account.id] = reader
+        self._clocks.setdefault(account.shard, AlarmClock()).set(account)
+        self._timetables.setdefault(account.shard, Timetable()).set(account)
+        if account.row.timed != is_timed(account):
+            account.mark_quietly().account = True
 
     async def look_up(self, tokens: set[str]) -> dict[str, TokenRow]:
         """Tokens in the database; those of devices are remembered in `tokens` until a commit here deletes them.
