@@ -35,6 +35,13 @@ def test_old_names_map_to_settings(tmp_path: Path):
     assert settings_from(file) == {"http": "127.0.0.1:8088", "tls": "127.0.0.1:9449", "log_level": "warning"}
 
 
+@pytest.mark.parametrize(("line", "seconds"), [("=", 0), ("", 0), ("=0", 0), ("=7", 7)])
+def test_an_empty_time_out_is_none(tmp_path: Path, line: str, seconds: int):
+    file = tmp_path / "server.properties"
+    file.write_text(f"hard.socket.idle.timeout{line}\n")
+    assert settings_from(file) == {"hardware_idle_timeout": str(seconds)}
+
+
 def test_every_old_name_maps_to_a_setting_that_exists():
     assert set(NAMES.values()) <= set(Settings.model_fields)
 
@@ -51,6 +58,13 @@ def test_the_environment_is_stronger_than_the_files(tmp_path: Path, monkeypatch:
     assert source_of(settings, "tls") == str(tmp_path / "vpin.toml")
     assert source_of(settings, "hardware_idle_timeout") == str(tmp_path / "server.properties")
     assert source_of(settings, "shards") == "default"
+
+
+def test_an_empty_file_name_is_none(monkeypatch: pytest.MonkeyPatch):
+    for name in ("VPIN_PUSH_CREDENTIALS", "VPIN_TLS_CERTIFICATE", "VPIN_TLS_KEY"):
+        monkeypatch.setenv(name, "")
+    settings = Settings()
+    assert settings.push_credentials is settings.tls_certificate is settings.tls_key is None
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

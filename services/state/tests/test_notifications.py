@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from vpin_messages.requests import PinRequest
 from vpin_messages.slab import credential
@@ -154,6 +156,14 @@ def test_a_push_goes_to_each_kind_of_phone(world):
     ]
     assert jobs[0].details["priority"] == "high"
     assert jobs[0].answer is None
+
+
+def test_the_title_of_a_push_is_a_setting(world):
+    add(world, "NOTIFICATION", **PHONES)
+    assert ask(world, Command.PUSH, "x")[1][0].details["title"] == "vpin Notification"
+    world.fx.config = dataclasses.replace(world.fx.config, push_title="{PRODUCT_NAME}: news")
+    later(world)
+    assert ask(world, Command.PUSH, "x")[1][0].details["title"] == "vpin: news"
 
 
 def test_the_checks_of_a_push_in_their_order(world):

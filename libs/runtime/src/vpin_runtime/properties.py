@@ -24,6 +24,17 @@ NAMES: dict[str, str] = {
     "notifications.frequency.user.quota.limit": "notification_interval",
     "hard.socket.idle.timeout": "hardware_idle_timeout",
     "app.socket.idle.timeout": "app_idle_timeout",
+    "sync.resend.on.connect": "resend_on_connect",
+    "allow.store.ip": "store_ip",
+    "user.dashboard.max.limit": "dashboards_max",
+    "user.devices.limit": "devices_max",
+    "user.tags.limit": "tags_max",
+    "user.widget.max.size.limit": "widget_kib",
+    "user.profile.max.size": "project_kib",
+    "terminal.strings.pool.size": "terminal_lines",
+    "map.strings.pool.size": "map_points",
+    "lcd.strings.pool.size": "lcd_commands",
+    "table.rows.pool.size": "table_rows",
     "hourly.registrations.limit": "registrations_per_hour",
     "initial.energy": "initial_energy",
     "admin.email": "admin_email",
@@ -45,6 +56,7 @@ NAMES: dict[str, str] = {
     "gcm.server": "push_url",
     "gcm.api.key": "push_key",
     "notification.body": "offline_text",
+    "notification.title": "push_title",
     "vendor.email": "vendor_email",
     "store.minute.record.days": "history_minute_days",
     "store.export.csv.report.days": "download_days",
@@ -54,6 +66,8 @@ NAMES: dict[str, str] = {
 }
 """Old name to setting. ``listen.address`` gives the host of the three ports."""
 
+EMPTY = {"hard.socket.idle.timeout": "0", "app.socket.idle.timeout": "0"}
+"""What an empty value of a name means, where it is not "not set"."""
 PORTS = ("http", "tls", "mqtt")
 LEVELS = {"trace": "debug", "warn": "warning"}
 VALUES: dict[str, Callable[[str], Any]] = {"log_level": lambda value: LEVELS.get(value.lower(), value.lower())}
@@ -62,6 +76,7 @@ VALUES: dict[str, Callable[[str], Any]] = {"log_level": lambda value: LEVELS.get
 def settings_from(file: Path) -> dict[str, Any]:
     """What the file sets, by the names of :class:`vpin_runtime.settings.Settings`. OSError when it cannot be read."""
     properties = parse_properties(file.read_text(encoding="utf-8"))
+    properties |= {name: value for name, value in EMPTY.items() if properties.get(name) == ""}
     found = {NAMES[name]: value for name, value in properties.items() if name in NAMES and value}
     for setting, convert in VALUES.items():
         if setting in found:

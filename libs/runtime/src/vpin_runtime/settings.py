@@ -129,6 +129,20 @@ class Settings(BaseSettings):
         default=5, ge=0, description="seconds between notifications of a kind on one connection"
     )
 
+    resend_on_connect: bool = Field(
+        default=True, description="boards with a template are sent their marked datastreams at each log-in, unasked"
+    )
+    store_ip: bool = Field(default=True, description="the last addresses of apps and boards are kept")
+    dashboards_max: int = Field(default=100, ge=0, description="projects of an account")
+    devices_max: int = Field(default=50, ge=0, description="devices of a project")
+    tags_max: int = Field(default=100, ge=0, description="tags of a project")
+    widget_kib: int = Field(default=20, ge=1, description="KiB of a widget, settings of a project, an exported app")
+    project_kib: int = Field(default=256, ge=1, description="KiB of a project that an app creates or replaces")
+    terminal_lines: int = Field(default=25, ge=1, description="lines that a terminal keeps")
+    map_points: int = Field(default=25, ge=1, description="points that a map keeps")
+    lcd_commands: int = Field(default=6, ge=1, description="commands that an LCD in advanced mode keeps")
+    table_rows: int = Field(default=100, ge=1, description="rows that a table keeps")
+
     events_per_day: int = Field(
         default=100, ge=0, le=100, description="events that a device may log in a day; 0: any number"
     )
@@ -157,6 +171,7 @@ class Settings(BaseSettings):
     offline_text: str = Field(
         default="Your {DEVICE_NAME} went offline.", description="push message when a board goes offline"
     )
+    push_title: str = Field(default="{PRODUCT_NAME} Notification", description="title of push messages")
     vendor_email: str = Field(default="", description="{VENDOR_EMAIL} in mails of boards")
     reading_without_app: bool = Field(
         default=False, description="displays with a reading interval ask their boards though no app is there"
@@ -179,6 +194,12 @@ class Settings(BaseSettings):
 
     log_level: str = "info"
     log_json: bool | None = Field(default=None, description="JSON lines; empty: when not a terminal")
+
+    @field_validator("tls_certificate", "tls_key", "push_credentials", mode="before")
+    @classmethod
+    def _is_named(cls, value: object) -> object:
+        """An empty name of a file is none: compose passes one on where nothing is set."""
+        return None if value == "" else value
 
     @field_validator("http", "tls", "mqtt", "ops", "hardware", "hardware_tls", "app", "app_tls", "api")
     @classmethod

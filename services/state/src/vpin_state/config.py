@@ -30,6 +30,7 @@ class Config:
     store_ip: bool = True
     resend_on_connect: bool = True
     offline_text: str = "Your {DEVICE_NAME} went offline."
+    push_title: str = "{PRODUCT_NAME} Notification"
     vendor_email: str = ""
     reads_without_app: bool = False
     tells_values: bool = False

@@ -113,7 +113,7 @@ def push_text(fx: Effects, dash: Dashboard, text: str) -> None:
     widget = find_widget(dash, "NOTIFICATION")
     if widget is None:
         return
-    title = f"{fx.config.product_name} Notification"
+    title = fx.config.push_title.replace("{PRODUCT_NAME}", fx.config.product_name)
     asker = next((device for device in dash.devices.values() if device.token), None)
     for key, os in PHONES.items():
         if phones := list((widget.json.get(key) or {}).values()):
