@@ -262,6 +262,20 @@ async def test_an_answer_nobody_asked_for_is_nothing(anyio_backend):
         assert not transport.sent
 
 
+@pytest.mark.parametrize(("command", "seconds"), [(2, 10), (1, 10), (32, 10), (81, 75)])
+async def test_who_waits_for_a_mail_may_wait_as_long_as_mails_take(anyio_backend, monkeypatch, command, seconds):
+    async with running() as (gateway, _owner):
+        began = gateway.clock()
+        monkeypatch.setattr(gateway, "clock", lambda: began)
+        monkeypatch.setattr(gateway.uplinks, "ask", lambda request: None)
+        transport: Any = Transport()
+        adopt(Session(gateway, APP, 1, ""), transport, app_frame(command, 1, b"x"))
+        assert gateway.sessions[1].deadline() == began + seconds
+        monkeypatch.setattr(gateway, "clock", lambda: began + seconds)
+        gateway.sessions[1].expire()
+        assert transport.closed
+
+
 async def test_half_a_frame_for_a_websocket_closes_it(anyio_backend):
     async with running() as (gateway, owner):
         transport: Any = Transport()

@@ -163,6 +163,39 @@ async def test_malformed_messages_of_a_browser_are_ignored(settings):
         assert owner.frames[1] == [(PING, 5, b"")]
 
 
+async def test_a_ping_between_fragments_is_answered_and_changes_nothing(settings):
+    async with running(settings) as (service, owner), browser(service) as web:
+
+        async def message() -> AsyncGenerator[bytes]:
+            yield b"\x06\0"
+            await (await web.ping(b"there?"))  # until its pong has come
+            yield b"\x05"
+
+        await web.send(message())
+        assert await web.recv() == app_response(5, 200)
+        await web.send(["te", "xt"])
+        await web.send(struct.pack(">BH", PING, 6))
+        assert await web.recv() == app_response(6, 200)
+        assert owner.frames[1] == [(PING, 5, b""), (PING, 6, b"")]
+
+
+@pytest.mark.parametrize("pieces", [[65533], [40_000, 25_533]], ids=["whole", "fragments"])
+async def test_a_message_of_a_browser_has_65536_bytes_and_no_more(settings, pieces):
+    async with running(settings) as (service, owner), browser(service) as web:
+        head = struct.pack(">BH", Command.CREATE_DASH, 5)
+        parts = [bytes(size) for size in pieces]
+        await web.send([head + parts[0], *parts[1:]])
+        await owner.until(lambda: bool(owner.frames[1]))
+        assert owner.frames[1] == [(Command.CREATE_DASH, 5, bytes(65533))]
+        await web.send([head + parts[0], *parts[1:-1], parts[-1] + b"x"] if len(parts) > 1 else head + parts[0] + b"x")
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(web.recv(), 2)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+        assert service.gateway.tally.oversize == 1
+        assert len(owner.frames[1]) == 1
+
+
 async def test_a_browser_cannot_register(settings):
     async with running(settings) as (service, owner):
         async with browser(service, login=False) as web:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, cast
 
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant
 from vpin_messages.slab import UP, Up, shard_of
-from vpin_protocol import ProtocolError, Reason
+from vpin_protocol import Command, ProtocolError, Reason
 
 from vpin_sessions.kind import Kind
 from vpin_sessions.quota import Bucket, first_frames
@@ -37,6 +37,8 @@ WRITE_LIMIT = 16 * 1024 * 1024
 """Bytes in the write buffer at which the client is cut off."""
 ANSWER_WITHIN = 10.0
 """Seconds a log-in may take."""
+MAIL_WITHIN = 75.0
+"""Seconds the answer to a forgotten password may take: it waits for the mail server, to which notify gives a minute."""
 LINGER = 5.0
 """Seconds a closing connection has to take what is written."""
 
@@ -242,7 +244,7 @@ class Session(asyncio.Protocol):
 
     def _ask(self, command: int, message_id: int, body: bytes) -> None:
         self.waiting = True
-        self.due = self.gateway.clock() + ANSWER_WITHIN
+        self.due = self.gateway.clock() + (MAIL_WITHIN if command == Command.RESET_PASSWORD else ANSWER_WITHIN)
         self.gateway.wheel.watch(self)
         request = EntryRequest(
             session=self.number,
