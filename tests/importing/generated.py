@@ -6,9 +6,11 @@ PYTHONPATH=tests python -m importing.generated FOLDER [ACCOUNTS]
 from __future__ import annotations
 
 import json
+import os
 import random
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +172,13 @@ def write_profile(folder: Path, user: Json) -> Path:
     path = folder / f"{user['email']}.{user['appName']}.user"
     path.write_text(json.dumps(user, ensure_ascii=False, separators=(",", ":")))
     return path
+
+
+def damage(path: Path, text: str | bytes) -> None:
+    """The file has that text instead, and has had it for an hour: nobody is just writing it."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    hour_ago = time.time() - 3600
+    os.utime(path, (hour_ago, hour_ago))
 
 
 def generate(folder: Path, accounts: int, points: dict[str, int] = POINTS) -> None:

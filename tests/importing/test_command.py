@@ -6,8 +6,11 @@ import asyncio
 import io
 import json
 import signal
+import sqlite3
+import stat
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 from vpin_runtime.settings import Settings
 from vpin_store import open_store
+from vpin_store.migrations import run_alembic
 from vpin_store.rows import AccountRows
 
 from importing import generated
 from vpin.cli import app
-from vpin.importing.command import take_over
+from vpin.importing.command import ImportFailedError, take_over
 
 Vpin = Callable[..., Any]
 POINTS = {"minute": 5, "hourly": 4, "daily": 3}
@@ -64,7 +68,7 @@ def test_a_dry_run_shows_and_writes_nothing(vpin: Vpin, folder: Path, tmp_path: 
 
 def test_without_a_terminal_and_without_yes_nothing_is_written(vpin: Vpin, folder: Path, tmp_path: Path):
     done = vpin(folder)
-    assert done.exit_code == 0
+    assert done.exit_code == 2  # a script that forgot --yes hears of it
     assert "Run it again with --yes" in done.output
     assert not (tmp_path / "data").exists()
 
@@ -80,7 +84,12 @@ def test_it_shows_then_asks_then_takes(folder: Path, tmp_path: Path, answer: boo
 
     settings = Settings(data=tmp_path / "data", database_url=SecretStr(""))
     options = {"dry_run": False, "ask": True, "overwrite": False, "report_file": None}
-    assert take_over(folder, settings, Console(file=shown, width=120), confirm=confirm, **options)
+    console = Console(file=shown, width=120)
+    if answer:
+        assert take_over(folder, settings, console, confirm=confirm, **options)
+    else:
+        with pytest.raises(ImportFailedError, match="Nothing has been taken"):
+            take_over(folder, settings, console, confirm=confirm, **options)
     assert (tmp_path / "data" / "vpin.db").exists() == answer
     assert ("What was taken" in shown.getvalue()) == answer
 
@@ -100,7 +109,7 @@ def test_yes_takes_and_a_second_time_there_is_nothing_to_do(vpin: Vpin, folder: 
 
 
 def test_what_was_not_taken_is_told_by_the_exit_code(vpin: Vpin, folder: Path, tmp_path: Path):
-    (folder / f"{generated.email(1)}.Blynk.user").write_text("{")
+    generated.damage(folder / f"{generated.email(1)}.Blynk.user", "{")
     done = vpin(folder, "--yes")
     assert done.exit_code == 1
     assert f"{generated.email(1)} left out: damaged, and there is no backup" in done.output
@@ -152,11 +161,92 @@ def test_a_database_that_is_away_is_told(vpin: Vpin, folder: Path):
     assert "it goes on where it stopped" in done.output
 
 
+@pytest.mark.parametrize("state", ["newer", "older", "no database", "no folder"])
+def test_a_database_that_it_cannot_work_with_is_told_and_not_touched(
+    vpin: Vpin, folder: Path, tmp_path: Path, state: str
+):
+    database = tmp_path / "data" / "vpin.db"
+    if state == "no folder":
+        (tmp_path / "data").write_text("a file")
+    elif state == "no database":
+        database.parent.mkdir()
+        database.write_bytes(b"neither SQLite nor anything" * 99)
+    else:
+        database.parent.mkdir()
+        asyncio.run(run_alembic(f"sqlite:///{database}", "0001" if state == "older" else "head"))
+    if state == "newer":
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.commit()
+    before = database.read_bytes() if database.exists() else b""
+    message = {
+        "newer": "a newer version of vpin has made the database",
+        "older": "`vpin db upgrade` first",
+        "no database": "file is not a database",
+        "no folder": "File exists",
+    }[state]
+    ways = {"older": ["--dry-run"], "no folder": ["--yes"]}
+    for way in ways.get(state, ["--dry-run", "--yes"]):
+        done = vpin(folder, way)
+        assert (done.exit_code, message in done.output) == (2, True), done.output
+    assert (database.read_bytes() if database.exists() else b"") == before
+
+
+def test_a_report_is_written_whatever_happens_and_nobody_else_may_read_it(vpin: Vpin, folder: Path, tmp_path: Path):
+    report = tmp_path / "report.json"
+    away = {"VPIN_DATABASE_URL": "postgresql://vpin@127.0.0.1:9/vpin"}
+    assert vpin(folder, "--yes", "--report", report, env=away).exit_code == 2
+    told = json.loads(report.read_text())
+    assert (told["complete"], "does not answer" in told["brokenOff"], told["outcomes"]) == (False, True, [])
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    assert vpin(folder, "--yes", "--report", report).exit_code == 0
+    assert json.loads(report.read_text())["complete"]
+    full = vpin(folder, "--yes", "--report", "/dev/full")
+    assert (full.exit_code, "the report cannot be written" in full.output) == (2, True)
+
+
+def test_what_somebody_has_to_look_at_is_shown_first(vpin: Vpin, folder: Path):
+    names = [f"field{n}" for n in range(30)]
+    for number in range(2):  # each of them in two accounts, so there is more of it
+        user = generated.profile(number) | dict.fromkeys(names, 1)
+        generated.write_profile(folder, user)
+    generated.write_profile(folder, generated.profile(2) | {"pass": ""})
+    lines = vpin(folder, "--dry-run").output.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith(("field:", "profile:")))
+    assert "has no password" in lines[first]
+
+
+@pytest.mark.integration
+def test_an_import_that_is_interrupted_says_that_it_can_go_on(tmp_path: Path):
+    """Ctrl-C."""
+    folder, report = tmp_path / "old", tmp_path / "report.json"
+    generated.generate(folder, 150, POINTS)
+    run = [*COMMAND, "import-blynk", str(folder), "--yes", "--report", str(report)]
+    environment = clean_environment(VPIN_DATA=str(tmp_path / "data"))
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(run, env=environment, **pipes) as process:
+        assert process.stdout
+        assert process.stderr
+        for line in process.stdout:
+            if line.startswith("taking: "):
+                break
+        process.send_signal(signal.SIGINT)
+        said = process.stdout.read()
+        complaint = process.stderr.read()
+    assert (process.returncode, complaint.splitlines()[:1]) == (2, ["interrupted"])
+    assert "it goes on where it stopped" in complaint
+    assert "What was taken" in said
+    told = json.loads(report.read_text())
+    assert told["brokenOff"] == "interrupted"
+    assert 25 <= told["accounts"]["taken"] < 150
+    assert told["accounts"]["taken"] <= len(accounts(tmp_path / "data" / "vpin.db")) < 150
+
+
 def test_long_lists_are_shortened_on_the_screen(vpin: Vpin, tmp_path: Path):
     folder = tmp_path / "old"
     folder.mkdir()
     for number in range(30):
-        (folder / f"{generated.email(number)}.Blynk.user").write_text("{")
+        generated.damage(folder / f"{generated.email(number)}.Blynk.user", "{")
     done = vpin(folder, "--dry-run")
     assert done.exit_code == 1
     assert done.output.count("left out: damaged") == 20

@@ -46,15 +46,15 @@ def test_averages(tmp_path: Path):
     touch(tmp_path, *(f"data/a@x.org/{name}" for name in names), "data/a@x.org_blynkqwe/history_1-0_d1_hourly.bin")
     touch(tmp_path, "data/reset_temp.bin", "data/stray.bin")
     folder = Folder(tmp_path)
-    files, others = folder.history("a@x.org", "Blynk")
+    files, others = folder.history(folder.history_name("a@x.org", "Blynk"))
     assert [tuple(file[1:]) for file in files] == [
         (-3, 100, ord("a"), 255, Step.DAY),
         (1, 0, ord("v"), 5, Step.MINUTE),
     ]
     assert [path.name for path in others] == ["history_1-0_x5_minute.bin", "other"]
-    files, _ = folder.history("a@x.org", "blynkqwe")
+    files, _ = folder.history(folder.history_name("A@x.org", "blynkqwe"))
     assert [tuple(file[1:]) for file in files] == [(1, 0, ord("d"), 1, Step.HOUR)]
-    assert folder.history("nobody@x.org", "Blynk") == ([], [])
+    assert folder.history(folder.history_name("nobody@x.org", "Blynk")) == ([], [])
     assert [path.name for path in folder.unfinished] == ["reset_temp.bin"]
 
 

@@ -18,11 +18,13 @@ from vpin_state.profile import profile_json
 from vpin_store.rows import AccountRows, Changes
 
 from importing import generated
+from vpin.importing.deciding import Item
 from vpin.importing.folder import Folder
 from vpin.importing.mark import Mark
-from vpin.importing.profiles import Profile, UnreadableError, build, read_clone, read_profile
+from vpin.importing.profiles import Profile, build, read_clone, read_profile
+from vpin.importing.reading import UnreadableError
 from vpin.importing.report import Finding, Result
-from vpin.importing.taking import Item, rows_of
+from vpin.importing.storing import rows_of
 
 Json = dict[str, Any]
 
@@ -30,7 +32,7 @@ Json = dict[str, Any]
 def taken(user: Json | str, folder: Path, *, others: Set[str] = frozenset()) -> tuple[Profile, Account]:
     """The account of a profile that is written as it is."""
     text = user if isinstance(user, str) else json.dumps(user)
-    (folder / "anna@example.org.Blynk.user").write_text(text)
+    generated.damage(folder / "anna@example.org.Blynk.user", text)
     profile = read_profile(Folder(folder).profiles[0], 77)
     return profile, build(profile, lambda token: token in others)
 
@@ -99,6 +101,43 @@ def test_a_damaged_file_is_replaced_by_the_newest_whole_backup(tmp_path: Path, t
     profile, account = taken(text, tmp_path)
     assert account.row.energy == 2
     assert findings(profile, "profile") == [(name, f"damaged: taken from the backup {name}.2020-02-02")]
+
+
+@pytest.mark.parametrize(
+    ("encode", "remark"),
+    [
+        (lambda text: text.encode("utf-8-sig"), None),
+        (lambda text: text.encode("utf-16"), "is UTF-16"),
+        (lambda text: text.encode("cp1252"), "is not UTF-8: read as Windows-1252"),
+        (lambda text: text.replace("ä", "ä\n").encode(), "has characters that JSON may not have"),
+        (lambda text: text.replace("Pumpe", r"\ud83d").encode(), "has characters that JSON may not have"),
+        (lambda text: text.replace("1.5", "NaN").encode(), "has characters that JSON may not have"),
+    ],
+    ids=["mark", "utf-16", "windows", "line end", "half a pair", "nan"],
+)
+def test_one_odd_character_does_not_cost_the_account(tmp_path: Path, encode: Any, remark: str | None):
+    widget = {"type": "GAUGE", "id": 1, "max": 1.5}
+    dash = {"id": 1, "name": "Gewächshaus", "widgets": [widget], "devices": [{"id": 0, "name": "Pumpe", "token": "t"}]}
+    text = json.dumps(user(dashBoards=[dash]), ensure_ascii=False)
+    path = tmp_path / "anna@example.org.Blynk.user"
+    path.write_bytes(encode(text))
+    profile = read_profile(Folder(tmp_path).profiles[0], 77)
+    account = build(profile, lambda token: False)
+    found = profile_json(stored(account, profile), None)["dashBoards"][0]
+    assert (found["name"][:4], found["devices"][0]["token"]) == ("Gewä", "t")
+    assert [reason[: len(remark or "")] for _, reason in findings(profile, "profile")] == ([remark] if remark else [])
+
+
+def test_a_file_that_is_just_being_written_is_not_replaced_by_a_backup(tmp_path: Path):
+    """The old server writes in place, and may be running still."""
+    name = "anna@example.org.Blynk.user"
+    (tmp_path / "backup").mkdir()
+    (tmp_path / "backup" / f"{name}.2020-02-02").write_text(json.dumps(user()))
+    (tmp_path / name).write_text('{"email":"anna@')
+    with pytest.raises(UnreadableError, match="stop the old server"):
+        read_profile(Folder(tmp_path).profiles[0], 77)
+    generated.damage(tmp_path / name, '{"email":"anna@')
+    assert read_profile(Folder(tmp_path).profiles[0], 77).source.name == f"{name}.2020-02-02"
 
 
 def test_what_does_not_fit_is_left_out_and_the_rest_is_taken(tmp_path: Path):

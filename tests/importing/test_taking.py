@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
+import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +280,150 @@ async def test_averages(folder: Path, store: Store):
     }
 
 
+async def test_averages_behind_a_record_that_was_cut_off_are_found_again(folder: Path, store: Store):
+    """A crash in the middle of a write, years ago; the old server has appended to the file ever since."""
+    path = folder / "data" / generated.email(0) / "history_1-0_v2_hourly.bin"
+    whole = path.read_bytes()
+    assert len(whole) == 4 * 16
+    for cut in range(1, 16):
+        path.write_bytes(whole[:16] + whole[16 : 16 + cut] + whole[16:])
+        report = await take(folder, None, write=False)
+        assert report.counts["points"] == ACCOUNTS * 2 * sum(POINTS.values())
+        assert [(f.reason, f.times) for f in report.findings] == [("records that cannot be read", 1)]
+    path.write_bytes(whole[:20] + whole[32:])
+    await take(folder, store)
+    found = (await everything(store))[f"{generated.email(0)} Blynk"]
+    assert len(await rollups(store, found, Step.HOUR)) == 3
+
+
+def unreadable(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Files and folders of that name are somebody else's (the tests may run as root, whom no mode stops)."""
+    read, look = Path.read_bytes, Path.iterdir
+
+    def refuse(path: Path) -> None:
+        if path.name == name:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    def read_bytes(path: Path) -> bytes:
+        refuse(path)
+        return read(path)
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        refuse(path)
+        return look(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+
+
+@pytest.mark.parametrize("name", [generated.email(3), "history_1-0_v2_minute.bin"])
+async def test_history_that_cannot_be_read_is_taken_by_a_later_run(folder: Path, store: Store, name: str):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        unreadable(monkeypatch, name)
+        report = await take(folder, store)
+    assert len(report.of(Result.TAKEN)) == ACCOUNTS  # the rest of them is there
+    assert not report.complete
+    assert {f.reason for f in report.findings} == {"cannot be read: Permission denied"}
+    again = await take(folder, store)
+    assert len(again.of(Result.FINISHED)) == report.unread
+    assert again.complete
+    for rows in (await everything(store)).values():
+        assert [len(await rollups(store, rows, step)) for step in Step] == [5, 4, 3]
+    assert len((await take(folder, store)).of(Result.ALREADY)) == ACCOUNTS
+
+
+async def test_a_profile_that_cannot_be_read_is_no_reason_to_take_an_old_one(folder: Path, store: Store):
+    name = f"{generated.email(3)}.Blynk.user"
+    (folder / "backup").mkdir()
+    (folder / "backup" / f"{name}.2020-01-01").write_text(json.dumps(generated.profile(3)))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        unreadable(monkeypatch, name)
+        report = await take(folder, store)
+    (left,) = report.of(Result.LEFT_OUT)
+    assert (left.account, left.reason) == (generated.email(3), "cannot be read: Permission denied")
+    assert len((await take(folder, store)).of(Result.TAKEN)) == 1
+
+
+async def test_of_files_whose_names_differ_in_case_the_newest_counts(tmp_path: Path, store: Store):
+    """An account of `Anna@…` and one of `anna@…`: for vpin, and for log-ins, they are one."""
+    folder = tmp_path / "old"
+    for number, name in enumerate(("Anna@Example.org", "ANNA@example.org", "anna@example.org")):
+        user = generated.profile(number) | {"email": name, "lastModifiedTs": generated.NOW - abs(number - 1)}
+        generated.write_profile(folder, user)
+        generated.averages(folder, number, POINTS)
+        (folder / "data" / generated.email(number)).rename(folder / "data" / name)
+    report = await take(folder, store)
+    (taken,) = report.of(Result.TAKEN)
+    assert taken.source == "ANNA@example.org.Blynk.user"
+    told = [(outcome.source, outcome.reason) for outcome in report.of(Result.LEFT_OUT)]
+    reason = "ANNA@example.org.Blynk.user is the same account, and newer"
+    assert sorted(told) == [("Anna@Example.org.Blynk.user", reason), ("anna@example.org.Blynk.user", reason)]
+    rows = (await everything(store))["anna@example.org Blynk"]
+    assert generated.token(1, 1, 0) in {device.token for device in rows.devices}
+    assert [len(await rollups(store, rows, step)) for step in Step] == [5, 4, 3]
+    assert {f.where for f in report.findings} == {"data/Anna@Example.org", "data/anna@example.org"}
+
+
+async def test_what_only_looks_like_a_profile_is_told(folder: Path, store: Store):
+    (folder / "copy@example.org.Blynk.user").symlink_to(folder / f"{generated.email(2)}.Blynk.user")
+    (folder / "folder@example.org.Blynk.user").mkdir()
+    (folder / "gone@example.org.Blynk.user").symlink_to(folder / "nothing")
+    (folder / "data" / generated.email(1) / "history_1-0_v7_daily.bin").symlink_to(folder / "nothing")
+    report = await take(folder, store)
+    assert [outcome.account for outcome in report.of(Result.LEFT_OUT)] == [
+        "folder@example.org.Blynk.user",
+        "gone@example.org.Blynk.user",
+    ]
+    assert len(report.of(Result.TAKEN)) == ACCOUNTS
+    assert [(f.where, f.reason) for f in report.findings if f.kind == "history"] == [
+        ("history_1-0_v7_daily.bin", "cannot be read: No such file or directory")
+    ]
+    assert [f.reason for f in report.findings if f.kind == "file"] == [
+        "the same account as copy@example.org.Blynk.user: not taken"
+    ]
+
+
+@pytest.mark.parametrize("what", ["bad history", "clones", "to finish"])
+async def test_a_dry_run_foretells_what_is_odd(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, what: str):
+    (folder / "clone").mkdir()
+    (folder / "clone" / ("c" * 32)).write_text(json.dumps(generated.profile(0)["profile"]["dashBoards"][0]))
+    if what == "bad history":
+        late = struct.pack(">dqdqdq", 1.0, 60_000, 2.0, 60_000, math.nan, 60_000)  # two of one minute, and none
+        (folder / "data" / generated.email(0) / "history_1-1_v9_minute.bin").write_bytes(late + b"cut")
+    elif what == "clones":
+        await take(folder, store)
+        (folder / "clone" / ("d" * 32)).write_text(json.dumps(generated.profile(0)["profile"]["dashBoards"][1]))
+    else:
+        monkeypatch.setattr(taking, "BATCH", 2)
+        with pytest.raises(StoreUnavailable):
+            await take(folder, Weak(store, "add_rollups", 4))
+    foretold = await take(folder, store, write=False)
+    report = await take(folder, store)
+    assert (foretold.counts, sorted(foretold.outcomes)) == (report.counts, sorted(report.outcomes))
+    assert foretold.findings == report.findings
+    assert (await take(folder, store, write=False)).is_idle
+
+
+async def test_an_account_that_nobody_has_used_gives_way(folder: Path, store: Store):
+    """The first administrator, made by a first start of vpin before the import, has the old one's e-mail."""
+    fresh = AccountRow(0, generated.email(2), "Blynk", "", "hash", True, False, 9, 1, 0, "", b"{}")
+    account_id = await store.create_account(fresh)
+    used = await store.create_account(fresh._replace(email=generated.email(3), is_super_admin=False))
+    assert used is not None
+    await store.commit(Changes(tokens=[TokenRow("key", "api", used, 0, 0, 0, b"")]))
+    assert len((await take(folder, store, write=False)).of(Result.KEPT)) == 2  # while vpin runs
+    alone = {"initial_energy": 1, "alone": True}
+    foretold = await Import(Folder(folder), store, write=False, **alone).run()
+    report = await Import(Folder(folder), store, write=True, **alone).run()
+    assert foretold.outcomes == report.outcomes
+    assert [outcome.account for outcome in report.of(Result.REPLACED)] == [generated.email(2)]
+    assert [outcome.account for outcome in report.of(Result.KEPT)] == [generated.email(3)]
+    assert ["nobody had used" in f.reason for f in report.findings] == [True]
+    found = (await everything(store))[f"{generated.email(2)} Blynk"]
+    assert (found.account.id, found.account.is_super_admin, len(found.dashboards)) == (account_id, True, 3)
+    assert verify_password(found.account.password_hash, app_hash(generated.email(2), generated.password(2)))
+
+
 async def test_accounts_of_other_apps_have_averages_of_their_own(tmp_path: Path, store: Store):
     user = generated.profile(0) | {"appName": "blynkqwe"}
     generated.write_profile(tmp_path / "old", user)
@@ -302,7 +449,7 @@ async def test_clones(folder: Path, store: Store):
 
 
 async def test_files_that_are_no_profiles_are_left_out_and_told(folder: Path, store: Store):
-    (folder / f"{generated.email(1)}.Blynk.user").write_text('{"email":')
+    generated.damage(folder / f"{generated.email(1)}.Blynk.user", '{"email":')
     (folder / f"u_{generated.email(2)}.user").write_text(json.dumps(generated.profile(2)))
     before = contents(folder)
     report = await take(folder, store)

@@ -19,7 +19,8 @@ from vpin_store.rows import AccountRows, Changes, DashboardRow, DeviceRow, Token
 from vpin.accounts import all_accounts
 from vpin.importing.folder import Folder
 from vpin.importing.taking import Import
-from vpin.keeping.export import export, file_name
+from vpin.keeping.export import export
+from vpin.keeping.files import file_name
 
 pytestmark = pytest.mark.anyio
 

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from vpin_state.errors import Refused
 from vpin_store.rows import Changes, Rollup, StreamKey, TokenRow
 
-from vpin.importing.history import count_points, read_rollups
+from vpin.importing.history import read_rollups
 from vpin.importing.profiles import Profile, read_clone
 from vpin.importing.report import Finding, Report
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account
     from vpin_store import Store
     from vpin_store.history import Step
 
+    from vpin.importing.deciding import Item
     from vpin.importing.folder import Folder, HistoryFile
-    from vpin.importing.taking import Item
 
 ROWS = 10_000  # rollups handed to the store at a time
 CLONES = 100
@@ -26,59 +25,76 @@ LAST_PIN = 255
 
 
 class Averages:
-    """Takes them for the accounts that the import stores. `store` None: only counts."""
+    """Takes them for the accounts that the import stores. Without `write` it counts what it would take."""
 
-    def __init__(self, folder: Folder, store: Store | None, report: Report) -> None:
+    def __init__(self, folder: Folder, store: Store | None, report: Report, *, write: bool) -> None:
         self._folder = folder
         self._store = store
         self._report = report
-        self._expected: set[str] = set()
+        self._write = write
+        self._expected: set[str | None] = set()
 
     def expect(self, email: str, app_name: str) -> None:
         """An account of the folder: its averages are no leftovers, whether they are taken or not."""
         self._expected.add(self._folder.history_name(email, app_name))
 
-    def has(self, email: str, app_name: str) -> bool:
+    def has(self, profile: Profile) -> bool:
         """There are averages of the account."""
-        return self._folder.history_name(email, app_name) in self._folder.histories
-
-    def count(self, profile: Profile, account: Account) -> None:
-        """What :meth:`take` would take of an account."""
-        for file in self._usable(profile, account):
-            self._report.counts["points"] += count_points(file.path)
+        return self._name(profile) is not None
 
     async def take(self, items: list[Item]) -> None:
-        """Store the averages of accounts that are stored. Doing so twice changes nothing."""
+        """Store the averages of accounts that are stored and wait for them. Doing so twice changes nothing."""
         rows: dict[Step, list[tuple[StreamKey, Rollup]]] = {}
         for item in items:
-            for file in self._usable(item.profile, item.account):
-                rollups, bad = read_rollups(file.path, file.step)
+            for file in self._usable(item) if "history" in item.mark.pending else ():
+                rollups = self._read(item, file)
                 stream = StreamKey(item.account.id, file.dash_id, file.device_id, file.kind, file.pin)
                 part = rows.setdefault(file.step, [])
                 part += [(stream, rollup) for rollup in rollups]
-                self._report.counts["points"] += len(rollups)
-                if bad:
-                    item.profile.notes.add("history", file.path.name, "records that cannot be read", bad)
                 if len(part) >= ROWS:
                     await self._add(file.step, rows.pop(file.step))
+            self._report.unread += item.unread
         for step, part in rows.items():
             await self._add(step, part)
 
     async def _add(self, step: Step, rows: list[tuple[StreamKey, Rollup]]) -> None:
-        if self._store is not None:
+        self._report.counts["points"] += len(rows)
+        if self._store is not None and self._write:
             await self._store.history.add_rollups(step, rows)
 
-    def _usable(self, profile: Profile, account: Account) -> Iterable[HistoryFile]:
+    def _usable(self, item: Item) -> Iterable[HistoryFile]:
         """Files of pins of devices that the account has; the notes of the profile tell of the others."""
-        files, others = self._folder.history(*profile.key)
+        notes = item.profile.notes
+        name = self._name(item.profile)
+        try:
+            files, others = self._folder.history(name)
+        except OSError as error:
+            notes.add("history", f"data/{name}", f"cannot be read: {error.strerror}")
+            item.unread = True
+            return
         for path in others:
-            profile.notes.add("history", path.name, "no file of averages that vpin knows")
+            notes.add("history", path.name, "no file of averages that vpin knows")
         for file in files:
-            dash = account.dashboards.get(file.dash_id)
+            dash = item.account.dashboards.get(file.dash_id)
             if dash is not None and file.device_id in dash.devices and file.pin <= LAST_PIN:
                 yield file
             else:
-                profile.notes.add("history", "averages", "of devices that are gone")
+                notes.add("history", "averages", "of devices that are gone")
+
+    def _read(self, item: Item, file: HistoryFile) -> list[Rollup]:
+        notes, name = item.profile.notes, file.path.name
+        try:
+            rollups, bad = read_rollups(file.path, file.step)
+        except OSError as error:
+            notes.add("history", name, f"cannot be read: {error.strerror}")
+            item.unread = True
+            return []
+        if bad:
+            notes.add("history", name, "records that cannot be read", bad)
+        return rollups
+
+    def _name(self, profile: Profile) -> str | None:
+        return self._folder.history_name(profile.spelled, profile.row.app_name)
 
     # -- what is nobody's
 
@@ -94,7 +110,8 @@ class Averages:
             if self._store is not None:
                 known = await self._store.tokens.find([row.token for row in rows])
                 rows = [row for row in rows if row.token not in known]
-                await self._store.commit(Changes(tokens=rows))
+                if self._write:
+                    await self._store.commit(Changes(tokens=rows))
             self._report.counts["clones"] += len(rows)
 
     def tell_leftovers(self) -> None:

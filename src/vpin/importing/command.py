@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
-from vpin_store import StoreUnavailable, in_use, is_current, open_store, upgrade
-from vpin_store.urls import sqlite_path
+from vpin_store import StoreUnavailable, WrongSchema, check_schema, in_use, open_store, upgrade
 
 from vpin.importing.display import progress, show
 from vpin.importing.folder import Folder
+from vpin.importing.report import Report
 from vpin.importing.taking import Import
 from vpin.wiring import database_url
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from vpin_runtime.settings import Settings
 
-    from vpin.importing.report import Report
+AGAIN = "What was taken until now is stored. Run the same command again: it goes on where it stopped."
 
 
 class ImportFailedError(Exception):
-    """Nothing (more) was written; the message says what to do."""
+    """Nothing (more) was taken; the message says what to do."""
 
 
 def take_over(
@@ -40,28 +41,50 @@ def take_over(
 ) -> bool:
     """Take over a folder; whether every account of it is in vpin (or would be). ImportFailedError.
 
-    With `dry_run` or `ask` it is shown first what would be done; with `ask` it is done if `confirm` says so.
+    With `dry_run` or `ask` it is shown first what would be done; with `ask` it is done if `confirm` says so. The report is
+    written whatever happens.
     """
     folder = _open(path, settings, report_file)
-    url = database_url(settings)
+    report = Report(str(path), dry_run=True)
     try:
-        report: Report | None = None
         if dry_run or ask:
-            report = uvloop.run(_run(folder, url, settings, console, write=False, overwrite=overwrite))
-            show(report, console)
-        if not dry_run and (report is None or (report.changed > 0 and confirm()) or _only_clones(report, confirm)):
-            report = uvloop.run(_run(folder, url, settings, console, write=True, overwrite=overwrite))
-            show(report, console)
-    except StoreUnavailable as reason:
-        raise ImportFailedError(
-            f"the database does not answer: {reason}\n"
-            "What was taken until now is stored. Run the same command again: it goes on where it stopped."
-        ) from None
-    assert report is not None
-    if report_file is not None:
-        report_file.write_bytes(msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n")
-        console.print(f"The whole report is in {report_file}.", highlight=False, soft_wrap=True)
+            _go(folder, settings, console, report, overwrite=overwrite)
+        if not dry_run and not (ask and report.is_idle):
+            if ask and not confirm():
+                raise ImportFailedError("Nothing has been taken.")
+            report = Report(str(path), dry_run=False)
+            _go(folder, settings, console, report, overwrite=overwrite)
+    finally:
+        if report_file is not None:
+            _write(report, report_file)
+            console.print(f"The whole report is in {report_file}.", highlight=False, soft_wrap=True)
     return report.complete
+
+
+def _go(folder: Folder, settings: Settings, console: Console, report: Report, *, overwrite: bool) -> None:
+    """One run; the report is shown, of a run that broke off as well."""
+    try:
+        uvloop.run(_run(folder, settings, console, report, overwrite=overwrite))
+    except KeyboardInterrupt:
+        report.broken_off = "interrupted"
+    except StoreUnavailable as reason:
+        report.broken_off = f"the database does not answer, or cannot be written: {reason}"
+    except WrongSchema as reason:
+        raise ImportFailedError(str(reason)) from None
+    if report.changed or not report.broken_off:
+        show(report, console)
+    if report.broken_off:
+        raise ImportFailedError(report.broken_off if report.dry_run else f"{report.broken_off}\n{AGAIN}")
+
+
+def _write(report: Report, path: Path) -> None:
+    """Whose boards and projects they are is nobody else's business. ImportFailedError."""
+    text = msgspec.json.format(msgspec.json.encode(report.as_json())) + b"\n"
+    try:
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(text)
+    except OSError as error:
+        raise ImportFailedError(f"the report cannot be written into {path}: {error.strerror}") from None
 
 
 def _open(path: Path, settings: Settings, report_file: Path | None) -> Folder:
@@ -69,7 +92,7 @@ def _open(path: Path, settings: Settings, report_file: Path | None) -> Folder:
     try:
         folder = Folder(path)
     except OSError as error:
-        raise ImportFailedError(f"{path} cannot be read: {error.strerror}") from None
+        raise ImportFailedError(f"{error.filename or path} cannot be read: {error.strerror}") from None
     if not folder.profiles:
         raise ImportFailedError(
             f"{path} has no profiles (files that end with .user). Name the folder that `data.folder` of the old"
@@ -89,25 +112,21 @@ def _open(path: Path, settings: Settings, report_file: Path | None) -> Folder:
     return folder
 
 
-async def _run(
-    folder: Folder, url: str, settings: Settings, console: Console, *, write: bool, overwrite: bool
-) -> Report:
-    if write and overwrite and await in_use(url):
+async def _run(folder: Folder, settings: Settings, console: Console, report: Report, *, overwrite: bool) -> None:
+    url, write = database_url(settings), not report.dry_run
+    is_there = write or await check_schema(url)
+    alone = not await in_use(url)
+    if write and overwrite and not alone:
         raise ImportFailedError(
             "--overwrite replaces accounts, which a running vpin has in its memory: stop vpin (all of its services),"
             " run this again, start vpin. Without --overwrite new accounts can be taken while it runs."
         )
     if write:
         await upgrade(url)
-    file = sqlite_path(url)
-    known = (file is None or file.exists()) and await is_current(url)
     with progress(console, len(folder.profiles), "taking" if write else "reading") as advance:
-        options = {"write": write, "overwrite": overwrite, "on_progress": advance}
-        if not known:
-            return await Import(folder, None, initial_energy=settings.initial_energy, **options).run()
+        options = {"write": write, "overwrite": overwrite, "alone": alone, "report": report, "on_progress": advance}
+        if not is_there:
+            await Import(folder, None, initial_energy=settings.initial_energy, **options).run()
+            return
         async with open_store(url) as store:
-            return await Import(folder, store, initial_energy=settings.initial_energy, **options).run()
-
-
-def _only_clones(report: Report, confirm: Callable[[], bool]) -> bool:
-    return report.changed == 0 and report.counts["clones"] > 0 and confirm()
+            await Import(folder, store, initial_energy=settings.initial_energy, **options).run()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LISTED = 20
 """Lines of a kind that are shown; the report in a file has all."""
 _WOULD = {Result.TAKEN: "new", Result.REPLACED: "to replace", Result.FINISHED: "to finish"}
+_FIRST = ("profile", "token")
+"""Kinds of findings that are shown before the others: somebody may have to do something."""
 _COLOURS = {Result.LEFT_OUT: "red", Result.KEPT: "yellow"}
 
 
@@ -61,10 +63,13 @@ def show(report: Report, console: Console) -> None:
     console.print(table)
     _show_accounts(report, console)
     _show_findings(report, console)
+    if report.unread:
+        text = f"{report.unread:,} accounts lack history that could not be read: run it again when it can."
+        console.print(text, style="yellow", highlight=False, soft_wrap=True)
     if report.dry_run:
         console.print("Nothing has been written.")
-    elif report.changed == 0:
-        console.print("There was nothing to do: vpin has these accounts already.")
+    elif report.is_idle:
+        console.print("There was nothing to do: vpin has what can be taken already.")
     else:
         pace = report.changed / max(report.seconds, 0.001)
         console.print(f"{report.changed:,} accounts in {report.seconds:.1f} s ({pace:,.0f}/s).", highlight=False)
@@ -86,7 +91,8 @@ def _show_findings(report: Report, console: Console) -> None:
         key = finding.kind, finding.where, finding.reason
         times[key] += finding.times
         accounts[key] += 1
-    for key, _ in accounts.most_common(LISTED):
+    by_weight = sorted(accounts, key=lambda key: (key[0] not in _FIRST, -accounts[key]))
+    for key in by_weight[:LISTED]:
         kind, where, reason = key
         count = f"{times[key]:,} × " if times[key] > 1 else ""
         console.print(escape(f"{kind}: {count}{where}: {reason}"), highlight=False, soft_wrap=True)

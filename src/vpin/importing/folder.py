@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 from vpin_store.history import Step
 
+from vpin.keeping.files import file_name
+
 SUFFIX = ".user"
 _OLD_NAME = "u_"
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}")
-_HISTORY = re.compile(r"history_(-?\d{1,10})-(-?\d{1,10})_([vda])(\d{1,3})_(minute|hourly|daily)\.bin")
+_NUMBER = r"(0|-?[1-9]\d{0,9})"  # as the old server writes it: no two names for one pin
+_HISTORY = re.compile(rf"history_{_NUMBER}-{_NUMBER}_([vda])(0|[1-9]\d{{0,2}})_(minute|hourly|daily)\.bin")
 _STEPS = {"minute": Step.MINUTE, "hourly": Step.HOUR, "daily": Step.DAY}
 
 
@@ -59,34 +62,47 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         backups = _by_profile(path / "backup")
-        files = [p for p in sorted(path.iterdir()) if p.name.endswith(SUFFIX) and p.is_file()]
-        found = [ProfileFile(p, backups.pop(p.name, [])) for p in files]
+        named = [p for p in sorted(path.iterdir()) if p.name.endswith(SUFFIX)]
+        found = [ProfileFile(p, backups.pop(p.name, [])) for p in named if p.is_file()]
         self.profiles = sorted(found, key=lambda profile: profile.is_old)  # of two of one account the new name counts
+        self.strange = [p for p in named if not p.is_file()]
+        """Named like profiles, but folders, or links that lead nowhere."""
         self.lost = sorted(backups)
         """Names of profiles of which there are only backups: accounts that were deleted."""
-        self.clones = _files(path / "clone")
+        clones = path / "clone"
+        self.clones = [p for p in sorted(clones.iterdir()) if _may_be_read(p)] if clones.is_dir() else []
         data = path / "data"
         self.histories = {p.name: p for p in sorted(data.iterdir()) if p.is_dir()} if data.is_dir() else {}
         """Folders of averages by their name."""
+        self._by_lower = {name.lower(): name for name in reversed(self.histories)}
         self.unfinished = [p for p in _files(data) if p.name.endswith("_temp.bin")]
 
-    @staticmethod
-    def history_name(email: str, app_name: str) -> str:
-        """Name of the folder of an account's averages."""
-        return email if app_name == "Blynk" else f"{email}_{app_name}"
+    def history_name(self, email: str, app_name: str) -> str | None:
+        """Name of the folder of an account's averages, if there is one. The old server did not always write e-mail
+        addresses in lower case; `vpin export` escapes what no name of a file may have."""
+        name = email if app_name == "Blynk" else f"{email}_{app_name}"
+        for spelling in (name, file_name(name)):
+            found = spelling if spelling in self.histories else self._by_lower.get(spelling.lower())
+            if found is not None:
+                return found
+        return None
 
-    def history(self, email: str, app_name: str) -> tuple[list[HistoryFile], list[Path]]:
-        """Files of an account's averages, and what is beside them that is none."""
-        folder = self.histories.get(self.history_name(email, app_name))
+    def history(self, name: str | None) -> tuple[list[HistoryFile], list[Path]]:
+        """Files of the averages in a folder of that name, and what is beside them that is none. OSError."""
         files: list[HistoryFile] = []
         others: list[Path] = []
-        for path in _files(folder) if folder else ():
-            if match := _HISTORY.fullmatch(path.name):
+        for path in sorted(self.histories[name].iterdir()) if name is not None else ():
+            if (match := _HISTORY.fullmatch(path.name)) and _may_be_read(path):
                 dash, device, kind, pin, step = match.groups()
                 files.append(HistoryFile(path, int(dash), int(device), ord(kind), int(pin), _STEPS[step]))
             else:
                 others.append(path)
         return files, others
+
+
+def _may_be_read(path: Path) -> bool:
+    """A file, or a link that leads nowhere, about which whoever reads it is told."""
+    return path.is_file() or not path.exists()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -19,6 +19,7 @@ from vpin_state.schema import OBJECTS, compile_fields, read_object, reader
 from vpin_store.rows import AccountRow, TokenRow
 
 from vpin.importing.folder import ProfileFile
+from vpin.importing.reading import UnreadableError, read_text
 from vpin.importing.report import Notes
 from vpin.importing.salvage import read_what_fits
 from vpin.importing.values import take_values
@@ -37,10 +38,6 @@ _KNOWN_OF_DEVICE = {field.name for field in OBJECTS["Device"]}
 _KNOWN_OF_WIDGET = {name: {"type", *(f.name for f in kind.fields)} for name, kind in KINDS.items()}
 
 
-class UnreadableError(Exception):
-    """No profile can be made of the file, nor of a backup; the message says why."""
-
-
 @dataclass(slots=True)
 class Profile:
     """What a file says, not yet an account."""
@@ -48,6 +45,7 @@ class Profile:
     source: Path
     digest: str  # of the text that it was read from
     row: AccountRow  # id 0, no password
+    spelled: str  # the e-mail address as the old server wrote it
     app_hash: str  # what the app sends in place of a password; "": none
     raw: JsonObject  # the key `profile`
     modified_at: int
@@ -73,7 +71,7 @@ class Profile:
 
 def read_profile(file: ProfileFile, initial_energy: int) -> Profile:
     """The profile, of the newest backup when the file is damaged (06, 8). UnreadableError; OSError."""
-    source, text, user = _read(file)
+    source, text, user, remark = read_text(file)
     notes = Notes()
     found = read_what_fits(
         lambda part: read_object(USER, part),
@@ -82,7 +80,8 @@ def read_profile(file: ProfileFile, initial_energy: int) -> Profile:
         lambda where: notes.add("field", where, "a value that does not fit"),
     )
     raw = user.get("profile")
-    email = str(found.get("email") or (file.email if "@" in file.email else "")).strip().lower()
+    spelled = str(found.get("email") or (file.email if "@" in file.email else "")).strip()
+    email = spelled.lower()
     if not email:
         raise UnreadableError("it names no e-mail address")
     row = AccountRow(
@@ -102,30 +101,17 @@ def read_profile(file: ProfileFile, initial_energy: int) -> Profile:
     modified_at = found["lastModifiedTs"]
     digest = hashlib.sha256(text).hexdigest()
     raw = raw if type(raw) is dict else {}
-    profile = Profile(source, digest, row, found.get("pass", ""), raw, modified_at, notes)
+    profile = Profile(source, digest, row, spelled, found.get("pass", ""), raw, modified_at, notes)
     notes.account = profile.name
     if source != file.path:
         notes.add("profile", file.path.name, f"damaged: taken from the backup {source.name}")
+    if remark:
+        notes.add("profile", source.name, remark)
     if not profile.app_hash and not row.is_facebook_user:
         notes.add("profile", source.name, "has no password: set one with `vpin user passwd`")
     _note_unknown(notes, "account", user, _KNOWN_OF_USER)
     _note_unknown(notes, "profile", raw, _KNOWN_OF_PROFILE)
     return profile
-
-
-def _read(file: ProfileFile) -> tuple[Path, bytes, JsonObject]:
-    """The first of the file and its backups that is whole, its text and its JSON."""
-    for path in (file.path, *file.backups):
-        text = path.read_bytes()
-        try:
-            user = parse(text)
-        except Refused:
-            continue
-        if user.keys() & {"email", "name", "pass", "profile"}:
-            return path, text, user
-    raise UnreadableError(
-        "damaged, and no backup of it is whole" if file.backups else "damaged, and there is no backup"
-    )
 
 
 def build(profile: Profile, is_taken: Callable[[str], bool]) -> Account:

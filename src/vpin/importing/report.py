@@ -60,6 +60,8 @@ class Report:
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     findings: list[Finding] = field(default_factory=list[Finding])
     counts: Counter[str] = field(default_factory=Counter[str])  # rows by kind: dashboards, widgets, devices, …
+    unread: int = 0  # accounts with history that could not be read; another run tries again
+    broken_off: str = ""  # why, if not everything was done
     seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -72,14 +74,21 @@ class Report:
         return len(self.of(Result.TAKEN, Result.REPLACED, Result.FINISHED))
 
     @property
+    def is_idle(self) -> bool:
+        """There is (or was) nothing to write."""
+        return self.changed == 0 and self.counts["clones"] == 0
+
+    @property
     def complete(self) -> bool:
         """Every account of the folder is in vpin as it is in the folder."""
-        return not self.of(Result.LEFT_OUT, Result.KEPT)
+        return not self.of(Result.LEFT_OUT, Result.KEPT) and not self.unread and not self.broken_off
 
     def as_json(self) -> dict[str, Any]:
         return {
             "folder": self.folder,
             "dryRun": self.dry_run,
+            "complete": self.complete,
+            "brokenOff": self.broken_off,
             "seconds": round(self.seconds, 3),
             "cpuSeconds": round(self.cpu_seconds, 3),
             "accounts": {result.value: len(self.of(result)) for result in Result},

@@ -18,6 +18,8 @@ from vpin_state.model import NO_PROJECT
 from vpin_state.profile import profile_json, trimmed
 from vpin_store.history import LAST_MS, Step
 
+from vpin.keeping.files import file_name
+
 if TYPE_CHECKING:
     from vpin_state.model import Account, JsonObject
     from vpin_store import Store
@@ -89,12 +91,6 @@ def _modified_at(account: Account) -> int:
     dashboards = [dash.updated_at for dash in account.projects]
     values = [p.updated_at for dash in account.projects for bank in dash.banks.values() for p in bank.pins.values()]
     return int(max((*dashboards, *values), default=account.row.created_at))
-
-
-def file_name(text: str) -> str:
-    """Text as a name in a folder: what users choose must not lead out of it."""
-    name = text.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
 
 
 def _write_clones(folder: Path, rows: AccountRows, counts: Counter[str]) -> None:

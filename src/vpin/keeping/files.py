@@ -1,4 +1,4 @@
-"""Backups as files: whole or not there at all, for this user's eyes only, the old ones removed."""
+"""Backups as files: whole or not there at all, for this user's eyes only, the old ones removed. Names of files."""
 
 from __future__ import annotations
 
@@ -45,3 +45,9 @@ def remove_old(folder: Path, keep: int) -> list[Path]:
     for path in old:
         path.unlink()
     return old
+
+
+def file_name(text: str) -> str:
+    """Text as a name in a folder: what users choose must not lead out of it."""
+    name = text.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
+    return f"%2E{name[1:]}" if name.startswith(".") else name
