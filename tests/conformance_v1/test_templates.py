@@ -30,6 +30,23 @@ def test_a_template_is_made_read_changed_and_deleted(api: Api) -> None:
     api.call("GET", path, 404)
 
 
+def test_one_template_is_made_of_another(api: Api) -> None:
+    stream = {"pinType": "VIRTUAL", "pin": 1, "name": "Level", "valueType": "DOUBLE", "min": 0}
+    event = {"code": "low", "name": "Low", "severity": "warning"}
+    made = api.call("POST", "/templates", 201, {"name": "Tank", "datastreams": [stream], "events": [event]})
+    assert [(s["id"], s["alias"], s["min"], s["history"]) for s in made["datastreams"]] == [(1, "level", 0, "rollups")]
+    assert [(e["code"], e["severity"]) for e in made["events"]] == [("low", "warning")]
+    copy = api.call("POST", "/templates", 201, api.call("GET", f"/templates/{made['id']}", 200) | {"name": "Copy"})
+    assert copy["id"] != made["id"]
+    assert (copy["datastreams"], copy["events"]) == (made["datastreams"], made["events"])
+    changed = api.call("PATCH", f"/templates/{copy['id']}", 200, {"datastreams": [], "description": "bare"})
+    assert (changed["datastreams"], changed["events"], changed["name"]) == ([], made["events"], "Copy")
+    for bad in ({"valueType": "ENUM"}, {"pin": 256}, {"pinType": "REAL"}):
+        api.call("POST", "/templates", 422, {"name": "Bad", "datastreams": [stream | bad]})
+    api.call("POST", "/templates", 422, {"name": "Bad", "datastreams": [stream, stream]})
+    api.call("POST", "/templates", 422, {"name": "Bad", "events": [event | {"code": "no word"}]})
+
+
 def test_another_account_does_not_see_it(api: Api, make_api: Callable[..., Api]) -> None:
     template, other = api.template(V1={}), make_api()
     other.call("GET", f"/templates/{template}", 404)

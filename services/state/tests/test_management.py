@@ -79,6 +79,51 @@ def reloaded(world: World) -> Any:
     return build_account(rows, 0)
 
 
+def placed(number: int, **changed: Any) -> dict[str, Any]:
+    return STREAM | {"pinType": "VIRTUAL", "pin": number} | changed
+
+
+def test_a_template_begins_with_the_datastreams_and_events_that_it_is_given(world: World) -> None:
+    streams = [placed(3, name="Room Temperature"), placed(1), placed(1, pinType="DIGITAL")]
+    made = manage(world, "createTemplate", name="Kind", datastreams=streams, events=[{"code": "hot", "name": "Hot"}])
+    found = [(s["id"], s["pinType"], s["pin"], s["name"], s["alias"]) for s in made["datastreams"]]
+    assert found == [
+        (1, "VIRTUAL", 3, "Room Temperature", "room_temperature"),
+        (2, "VIRTUAL", 1, "V1", "v1"),
+        (3, "DIGITAL", 1, "D1", "d1"),
+    ]
+    assert made["events"] == [{"code": "hot", "name": "Hot"}]
+    assert [s["id"] for s in reloaded(world).templates[made["id"]].streams] == [1, 2, 3]
+
+
+def test_a_list_takes_the_place_of_the_list_that_there_is(world: World) -> None:
+    made = manage(world, "createTemplate", name="Kind", datastreams=[placed(1), placed(2)], events=[{"code": "hot"}])
+    changes = {"datastreams": [placed(2, unit="l"), placed(5)]}
+    found = manage(world, "patchTemplate", id=made["id"], changes=changes)
+    assert [(s["id"], s["pin"], s.get("unit")) for s in found["datastreams"]] == [(2, 2, "l"), (3, 5, None)]
+    assert found["events"] == [{"code": "hot"}]
+    assert world.account.dirty.deleted_datastreams == [(made["id"], ord("v"), 1)]
+    assert manage(world, "patchTemplate", id=made["id"], changes={"events": []})["events"] == []
+    assert len(reloaded(world).templates[made["id"]].streams) == 2
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"datastreams": [placed(1), placed(1, name="other")]},
+        {"datastreams": [placed(1, name="x"), placed(2, name="x", alias="y")]},
+        {"datastreams": [placed(1, name="x"), placed(2, name="X")]},
+        {"events": [{"code": "hot"}, {"code": "hot"}]},
+    ],
+)
+def test_lists_in_which_two_are_the_same_are_refused(world: World, lists: dict[str, Any]) -> None:
+    assert declined(world, "createTemplate", name="Kind", **lists) == 422
+    assert not world.account.templates
+    made = template(world, V9={})
+    assert declined(world, "patchTemplate", id=made, changes={"name": "new", **lists}) == 422
+    assert [s["pin"] for s in world.account.templates[made].streams] == [9]
+
+
 @pytest.mark.parametrize(
     ("dash", "device"), [(NO_PROJECT, 1), (0, 0), (1, 0), (1, 1_048_575), (-7, 3), (1, -1), (2**31 - 1, 2**31 - 1)]
 )

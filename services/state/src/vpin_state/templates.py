@@ -55,6 +55,20 @@ class Template:
         self.changed(now)
         return at is None
 
+    def replace(self, streams: list[JsonObject], now: int) -> None:
+        """Have these datastreams and no others; each has `pinType` and `pin`, and keeps its id where the pin had one."""
+        ids = {_pin(stream): stream["id"] for stream in self.streams}
+        next_id = max(ids.values(), default=0) + 1
+        for pin in ids.keys() - {_pin(stream) for stream in streams}:
+            self.account.mark().deleted_datastreams.append((self.id, *pin))
+        self.streams[:] = []
+        for stream in streams:
+            pin = _pin(stream)
+            if pin not in ids:
+                ids[pin], next_id = next_id, next_id + 1
+            self.streams.append(stream | {"id": ids[pin]})
+        self.changed(now)
+
     def remove(self, kind: int, number: int, now: int) -> bool:
         """Take a datastream away; whether there was one. Values of the pin are kept, invisible."""
         left = [stream for stream in self.streams if _pin(stream) != (kind, number)]

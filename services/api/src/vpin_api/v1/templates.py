@@ -15,6 +15,7 @@ from vpin_api.v1.users import check_text
 
 router = APIRouter(prefix="/templates", tags=["templates"], responses=documented(401, 413, 422, 503))
 
+CODE_PATTERN = "^[A-Za-z0-9_]{1,50}$"
 Text = Annotated[str, AfterValidator(check_text)]
 TemplateId = Annotated[
     str, Path(alias="id", description="Id of the template.", max_length=64, examples=["TMPLabcd1234"])
@@ -80,6 +81,13 @@ class Datastream(DatastreamFields):
     pin: int = Field(ge=0, le=255, examples=[1])
 
 
+class PlacedDatastream(DatastreamFields):
+    """A datastream with its pin, as templates are read; its `id` comes from the server."""
+
+    pin_type: Literal["VIRTUAL", "DIGITAL", "ANALOG"] = "VIRTUAL"
+    pin: int = Field(ge=0, le=255, examples=[1])
+
+
 class EventLimit(Model):
     """Most notifications of an event of a device in a period."""
 
@@ -115,6 +123,12 @@ class EventDefinition(EventFields):
     code: str = Field(examples=["too_hot"])
 
 
+class NamedEvent(EventFields):
+    """An event with its code, as templates are read."""
+
+    code: Annotated[str, Field(pattern=CODE_PATTERN, examples=["too_hot"])]
+
+
 class TemplateFields(Model):
     """What describes a kind of device."""
 
@@ -124,10 +138,19 @@ class TemplateFields(Model):
     connection_type: Annotated[Text, Field(max_length=50)] = Field(default="", examples=["WI_FI"])
 
 
+class NewTemplate(TemplateFields):
+    """A template, with the datastreams and events that it begins with."""
+
+    datastreams: Annotated[list[PlacedDatastream], Field(max_length=768)] = Field(default_factory=list)
+    events: Annotated[list[NamedEvent], Field(max_length=100)] = Field(default_factory=list)
+
+
 class TemplatePatch(TemplateFields):
-    """JSON merge patch: what is left out stays."""
+    """JSON merge patch: what is left out stays, lists are replaced as a whole."""
 
     name: Annotated[Text, Field(min_length=1, max_length=50)] = ""
+    datastreams: Annotated[list[PlacedDatastream], Field(max_length=768)] | None = None
+    events: Annotated[list[NamedEvent], Field(max_length=100)] | None = None
 
 
 class Template(TemplateFields):
@@ -149,9 +172,9 @@ async def list_all(context: Ctx, who: Who, limit: Limit = 50, cursor: Cursor = N
 
 @router.post("", status_code=201, summary="Make a template", response_model=Template, responses=documented(409))
 async def create(
-    request: Request, context: Ctx, who: Who, body: TemplateFields, idempotency_key: IdempotencyKey = None
+    request: Request, context: Ctx, who: Who, body: NewTemplate, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """It has neither datastreams nor events yet."""
+    """With datastreams and events, or without: they have routes of their own."""
 
     async def work() -> Template:
         return Template.model_validate(
@@ -169,8 +192,12 @@ async def get(context: Ctx, who: Who, template_id: TemplateId) -> Template:
 
 @router.patch("/{id}", summary="Change a template", responses=documented(404))
 async def patch(context: Ctx, who: Who, template_id: TemplateId, body: TemplatePatch) -> Template:
-    """Name, description and kind of board; datastreams and events have routes of their own."""
+    """A list of datastreams or events takes the place of all that there are; single ones have routes of their own."""
     changes = body.model_dump(by_alias=True, exclude_unset=True)
+    if "datastreams" in changes:
+        changes["datastreams"] = [stream.model_dump(by_alias=True) for stream in body.datastreams or ()]
+    if "events" in changes:
+        changes["events"] = [event.model_dump(by_alias=True) for event in body.events or ()]
     found = await context.ask(who.account_id, "patchTemplate", id=template_id, changes=changes)
     return Template.model_validate(found)
 
@@ -214,7 +241,7 @@ async def delete_datastream(context: Ctx, who: Who, template_id: TemplateId, pin
     await context.ask(who.account_id, "deleteDatastream", id=template_id, pin=to_pin(pin))
 
 
-Code = Annotated[str, Path(description="What boards log it by.", pattern="^[A-Za-z0-9_]{1,50}$", examples=["too_hot"])]
+Code = Annotated[str, Path(description="What boards log it by.", pattern=CODE_PATTERN, examples=["too_hot"])]
 
 
 @router.put(

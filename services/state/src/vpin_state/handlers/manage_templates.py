@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -23,6 +24,7 @@ TEMPLATES_MAX = 1000
 DATASTREAMS_MAX = 768
 """All pins that there are."""
 EVENTS_MAX = 100
+_TAKEN = "Another datastream of the template has the {} {!r}."
 _LETTERS = string.ascii_letters + string.digits
 
 _json = msgspec.json.Encoder().encode
@@ -58,20 +60,27 @@ def get(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
 
 @account_operation("createTemplate")
 def create(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
+    """`datastreams` and `events`: what it begins with."""
     if len(account.templates) >= TEMPLATES_MAX:
         raise Declined(409, f"An account has at most {TEMPLATES_MAX} templates.")
+    streams, events = _named(a.get("datastreams") or []), _by_code(a.get("events") or [])
     template_id = "TMPL" + "".join(secrets.choice(_LETTERS) for _ in range(8))
     body = {key: a.get(key) or "" for key in ("description", "boardType", "connectionType")}
-    template = templates.create(account, template_id, a["name"], body, fx.now)
+    template = templates.create(account, template_id, a["name"], body | {"events": events}, fx.now)
+    template.replace(streams, fx.now)
     return PinReply(201, _json(to_json(template)))
 
 
 @account_operation("patchTemplate")
 def patch(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
-    """`changes`: any of name, description, boardType, connectionType."""
+    """`changes`: any of name, description, boardType, connectionType, and the whole lists datastreams and events."""
     template, changes = _find(account, a), a["changes"]
+    streams, events = changes.pop("datastreams", None), changes.pop("events", None)
+    body = {} if events is None else {"events": _by_code(events)}
+    if streams is not None:
+        template.replace(_named(streams), fx.now)
     template.name = changes.pop("name", template.name)
-    template.body |= {key: value or "" for key, value in changes.items()}
+    template.body |= {key: value or "" for key, value in changes.items()} | body
     template.changed(fx.now)
     return PinReply(200, _json(to_json(template)))
 
@@ -91,12 +100,11 @@ def put_datastream(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply
     """`stream` is whole; name and alias, where they are null, are made up. 201 when it is new."""
     template, (letter, number), stream = _find(account, a), a["pin"], a["stream"]
     kind = ord(letter)
-    stream["name"] = stream["name"] or f"{letter.upper()}{number}"
-    stream["alias"] = stream["alias"] or templates.snake_case(stream["name"])
+    _name(stream, letter, number)
     others = [s for s in template.streams if (KIND_OF_NAME[s["pinType"]], s["pin"]) != (kind, number)]
     for key in ("name", "alias"):
         if any(other[key] == stream[key] for other in others):
-            raise Declined(422, f"Another datastream of the template has the {key} {stream[key]!r}.", loc=key)
+            raise Declined(422, _TAKEN.format(key, stream[key]), loc=key)
     is_new = template.put(kind, number, stream, fx.now)
     found = next(s for s in template.streams if (KIND_OF_NAME[s["pinType"]], s["pin"]) == (kind, number))
     return PinReply(201 if is_new else 200, _json(found))
@@ -132,6 +140,37 @@ def delete_event(fx: Effects, account: Account, a: dict[str, Any]) -> PinReply:
     template.body = template.body | {"events": {code: event for code, event in events.items() if code != a["code"]}}
     template.changed(fx.now)
     return PinReply(204)
+
+
+def _named(streams: list[JsonObject]) -> list[JsonObject]:
+    """Whole datastreams with their names and aliases; Declined where two have the same, or the same pin."""
+    for stream in streams:
+        _name(stream, chr(KIND_OF_NAME[stream["pinType"]]), stream["pin"])
+    for what, key_of in (
+        ("pin", lambda stream: f"{chr(KIND_OF_NAME[stream['pinType']])}{stream['pin']}".upper()),
+        ("name", lambda stream: stream["name"]),
+        ("alias", lambda stream: stream["alias"]),
+    ):
+        if twice := _twice([key_of(stream) for stream in streams]):
+            raise Declined(422, _TAKEN.format(what, twice), loc="datastreams")
+    return streams
+
+
+def _by_code(events: list[JsonObject]) -> JsonObject:
+    if twice := _twice([event["code"] for event in events]):
+        raise Declined(422, f"Two events have the code {twice!r}.", loc="events")
+    return {event["code"]: event for event in events}
+
+
+def _name(stream: JsonObject, letter: str, number: int) -> None:
+    """Make up name and alias where they are null."""
+    stream["name"] = stream["name"] or f"{letter.upper()}{number}"
+    stream["alias"] = stream["alias"] or templates.snake_case(stream["name"])
+
+
+def _twice(keys: list[str]) -> str | None:
+    """One that is there twice."""
+    return next((key for key, count in Counter(keys).items() if count > 1), None)
 
 
 def _find(account: Account, a: dict[str, Any]) -> Template:
