@@ -16,7 +16,8 @@ import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
 from vpin_store.errors import Conflict, Fenced, StoreUnavailable
 from vpin_store.history import Step
-from vpin_store.postgres_history import PostgresHistory, fetch_numbers
+from vpin_store.postgres_copy import fetch_numbers
+from vpin_store.postgres_history import PostgresHistory
 from vpin_store.rows import Changes, Rollup, StreamKey
 from vpin_store.schema import Column, Table
 from vpin_store.statements import Delete, on_conflict, operations

@@ -5,35 +5,23 @@ The tables and why they lie so on the disk: docs/adr/0009-history.md.
 
 from __future__ import annotations
 
-import gc
-import struct
-from collections.abc import AsyncIterator, Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
 from vpin_store.errors import Fenced
 from vpin_store.history import DAY_MS, SEQ_BITS, Step, deleted_prefixes
-from vpin_store.rows import Changes, PointRow, Rollup, StreamKey
+from vpin_store.postgres_copy import COPY_ROWS, pack_passing, pack_raw
+from vpin_store.postgres_streams import Streams, drop_streams, find_streams
+from vpin_store.rows import Changes, Rollup, StreamKey
 
 SLOTS = 32  # tables of the ring, as migration 0003 makes them
 SLOT_BITS = 10  # batches that go into one: 2 ** 10
-MOST_IDS = 200_000  # of streams that are remembered
-COPY_ROWS = 2000  # packed at a time: encoding holds the event loop up, 1 ms for so many
 ROLL_SECONDS = 300.0
 GRACE_MS = 600_000  # a stream's points are deleted so long after it: no roll-up of older points is running any more
 SWEEP = 20  # deleted streams whose points are deleted at a time
 
-_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TRAILER = b"\xff\xff"
-_PASSING = struct.Struct("!hiiiqiiiqid")
-_RAW = struct.Struct("!hiiiiiqid")
-_KEY = "account_id, dash_id, device_id, pin_type, pin"
-_KEYS = (
-    "unnest($1::bigint[], $2::integer[], $3::integer[], $4::integer[], $5::integer[])"
-    " AS r (account_id, dash_id, device_id, pin_type, pin)"
-)
 _SUMS = "count, total, least, greatest, last, last_at"
 _ADD = (
     " ON CONFLICT (stream_id, period) DO UPDATE SET count = t.count + excluded.count, total = t.total + excluded.total,"
@@ -41,35 +29,6 @@ _ADD = (
     " last = CASE WHEN excluded.last_at >= t.last_at THEN excluded.last ELSE t.last END,"
     " last_at = greatest(t.last_at, excluded.last_at)"
 )
-
-
-class Streams:
-    """Ids of streams that were found before, by account."""
-
-    def __init__(self) -> None:
-        self._ids: dict[int, dict[StreamKey, int]] = {}
-        self._count = 0
-
-    def find(self, keys: Iterable[StreamKey]) -> dict[StreamKey, int]:
-        found: dict[StreamKey, int] = {}
-        for key in keys:
-            if (account := self._ids.get(key[0])) is not None and (known := account.get(key)) is not None:
-                found[key] = known
-        return found
-
-    def remember(self, ids: dict[StreamKey, int]) -> None:
-        if self._count + len(ids) > MOST_IDS:
-            self.clear()
-        for key, number in ids.items():
-            self._ids.setdefault(key[0], {})[key] = number
-        self._count += len(ids)
-
-    def forget(self, account_id: int) -> None:
-        self._count -= len(self._ids.pop(account_id, ()))
-
-    def clear(self) -> None:
-        self._ids.clear()
-        self._count = 0
 
 
 class PostgresHistory:
@@ -88,7 +47,9 @@ class PostgresHistory:
         """Within the transaction of a commit: delete streams, append points. Streams to remember once it is done."""
         prefixes = deleted_prefixes(changes)
         if prefixes:
-            await self._drop(connection, prefixes, changes.at)
+            await drop_streams(connection, prefixes, changes.at)
+            for account_id in {prefix[0] for prefix in prefixes}:
+                self.streams.forget(account_id)
         if not changes.points:
             return {}
         shards = sorted({point.shard for point in changes.points})
@@ -102,23 +63,23 @@ class PostgresHistory:
             return {}  # the commit was stored, its answer was lost
         keys = {point.stream for point in changes.points}
         ids = self.streams.find(keys)
-        new = await _find_streams(connection, keys - ids.keys())
+        new = await find_streams(connection, keys - ids.keys())
         ids |= new
         table = f"passing_{(batch >> SLOT_BITS) % SLOTS}"
         columns = ("shard", "seq", "stream_id", "at", "value")
-        packed = _pack_passing(changes.points, ids, batch << SEQ_BITS)
+        packed = pack_passing(changes.points, ids, batch << SEQ_BITS)
         await connection.copy_to_table(table, source=packed, columns=columns, format="binary")
         kept = [point for point in changes.points if point.keep]
         if kept:
             day = changes.at // DAY_MS
-            packed = _pack_raw(kept, ids, day)
+            packed = pack_raw(kept, ids, day)
             columns = ("day", "stream_id", "at", "value")
             await connection.copy_to_table(f"raw_point_{day}", source=packed, columns=columns, format="binary")
         return new
 
     async def add_rollups(self, connection: Any, step: Step, rows: Sequence[tuple[StreamKey, Rollup]]) -> None:
         newest = {(key, rollup.at): rollup for key, rollup in rows}
-        ids = await _find_streams(connection, {key for key, _ in newest})
+        ids = await find_streams(connection, {key for key, _ in newest})
         packed = [(ids[key], at // step.ms, *rollup[1:]) for (key, at), rollup in newest.items()]
         sql = (
             f"INSERT INTO {step.table} (stream_id, period, {_SUMS})"  # noqa: S608
@@ -208,78 +169,6 @@ class PostgresHistory:
                     attach = f"ATTACH PARTITION raw_point_{day} FOR VALUES FROM ({day}) TO ({day + 1})"
                     await connection.execute(f"ALTER TABLE raw_point {attach}")
             self._days.add(day)
-
-    async def _drop(self, connection: Any, prefixes: Iterable[tuple[int, ...]], now: int) -> None:
-        for width, keys in groupby(sorted(prefixes, key=len), key=len):
-            columns = _KEY.split(", ")[:width]
-            arrays = ", ".join(f"${n}::bigint[]" for n in range(2, width + 2))
-            condition = " AND ".join(f"t.{name} = r.{name}" for name in columns)
-            sql = (
-                f"WITH gone AS (DELETE FROM stream AS t USING unnest({arrays}) AS r ({', '.join(columns)})"  # noqa: S608
-                f" WHERE {condition} RETURNING t.id)"
-                " INSERT INTO dropped_stream SELECT id, $1 FROM gone ON CONFLICT DO NOTHING"
-            )
-            await connection.execute(sql, now, *zip(*keys, strict=True))
-        for account_id in {prefix[0] for prefix in prefixes}:
-            self.streams.forget(account_id)
-
-
-async def fetch_numbers(
-    connection: Any, sql: str, kinds: str, row: type[Any] | None, numbers: Sequence[int]
-) -> list[Any]:
-    """By COPY: asyncpg takes ten times as long to make records of 43,200 rows of six columns."""
-    for n in range(len(numbers), 0, -1):
-        sql = sql.replace(f"${n}", str(int(numbers[n - 1])))
-    chunks: list[bytes] = []
-
-    async def collect(chunk: bytes) -> None:
-        chunks.append(chunk)
-
-    await connection.copy_from_query(sql, output=collect, format="binary")
-    body = memoryview(b"".join(chunks))[len(_HEADER) : -len(_TRAILER)]
-    found = struct.Struct("!2x" + "".join(f"4x{kind}" for kind in kinds)).iter_unpack(body)
-    collects = gc.isenabled()
-    gc.disable()  # it would look for garbage among so many new tuples again and again: half of the time
-    try:
-        return list(found if row is None else map(row._make, found))
-    finally:
-        if collects:
-            gc.enable()
-
-
-async def _find_streams(connection: Any, keys: set[StreamKey]) -> dict[StreamKey, int]:
-    """Ids of streams, made where there are none."""
-    found: dict[StreamKey, int] = {}
-    select = f"SELECT id, {_KEY} FROM stream JOIN {_KEYS} USING ({_KEY})"  # noqa: S608
-    insert = f"INSERT INTO stream ({_KEY}) SELECT {_KEY} FROM {_KEYS} ON CONFLICT DO NOTHING RETURNING id, {_KEY}"  # noqa: S608
-    for sql in (select, insert, select):
-        missing = sorted(keys - found.keys())
-        if missing:
-            records = await connection.fetch(sql, *zip(*missing, strict=True))
-            found.update((StreamKey(*record[1:]), record[0]) for record in map(tuple, records))
-    return found
-
-
-async def _pack_passing(points: Sequence[PointRow], ids: dict[StreamKey, int], seq: int) -> AsyncIterator[bytes]:
-    pack, last = _PASSING.pack, seq + (1 << SEQ_BITS) - 1
-    yield _HEADER
-    for start in range(0, len(points), COPY_ROWS):
-        yield b"".join(
-            [
-                pack(5, 4, shard, 8, min(seq + n, last), 4, ids[stream], 8, at, 8, value)
-                for n, (stream, at, value, _, shard) in enumerate(points[start : start + COPY_ROWS], start)
-            ]
-        )
-    yield _TRAILER
-
-
-async def _pack_raw(points: Sequence[PointRow], ids: dict[StreamKey, int], day: int) -> AsyncIterator[bytes]:
-    pack = _RAW.pack
-    yield _HEADER
-    for start in range(0, len(points), COPY_ROWS):
-        chunk = points[start : start + COPY_ROWS]
-        yield b"".join([pack(4, 4, day, 4, ids[stream], 8, at, 8, value) for stream, at, value, _, _ in chunk])
-    yield _TRAILER
 
 
 def _roll_up(low: int, high: int) -> str:

@@ -1,8 +1,8 @@
 """What both dialects know of the tables: one description, from which all SQL text is made.
 
-Columns and their order are those of the tuples in :mod:`vpin_store.rows`; the primary key always comes first.
-:mod:`vpin_store.tables` says the same to SQLAlchemy, and a test holds the two together. Nothing here imports
-SQLAlchemy, which the services never load.
+Columns and their order are those of the tuples in :mod:`vpin_store.rows` and :mod:`vpin_store.history_rows`; the primary
+key always comes first. :mod:`vpin_store.tables` says the same to SQLAlchemy, and a test holds the two together. Nothing
+here imports SQLAlchemy, which the services never load.
 
 Text that PostgreSQL can't hold (NUL, lone surrogates: clients may put both into names) is escaped with a backslash in
 text columns: a NUL is stored as ``\\u0000``, and so that this stays unambiguous a backslash as two.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, get_type_hints
 
-from vpin_store import rows
+from vpin_store import history_rows, rows
 
 BIG = {"account_id", "key", "energy", "number", "at", "seq", "batch"}  # 64 bits; so are all times (…_at, …_time)
 
@@ -110,15 +110,15 @@ OWNER = _table("shard_owner", rows.OwnerRow, 1)
 JOB = _table("notification_job", rows.JobRow, 1)
 FIRMWARE = _table("firmware", rows.FirmwareRow, 1)
 CAMPAIGN = _table("campaign", rows.CampaignRow, 1)
-STREAM = _table("stream", rows.StreamRow, 1)
-DROPPED_STREAM = _table("dropped_stream", rows.DroppedStreamRow, 1)
-PASSING = _table("passing", rows.PassingRow, 0)
-RAW_POINT = _table("raw_point", rows.RawRow, 0)
-MINUTE = _table("minute_rollup", rows.RollupRow, 2)
-HOUR = _table("hour_rollup", rows.RollupRow, 2)
-DAY = _table("day_rollup", rows.RollupRow, 2)
-HISTORY_COMMIT = _table("history_commit", rows.HistoryCommitRow, 1)
-HISTORY_ROLLED = _table("history_rolled", rows.HistoryRolledRow, 1)
+STREAM = _table("stream", history_rows.StreamRow, 1)
+DROPPED_STREAM = _table("dropped_stream", history_rows.DroppedStreamRow, 1)
+PASSING = _table("passing", history_rows.PassingRow, 0)
+RAW_POINT = _table("raw_point", history_rows.RawRow, 0)
+MINUTE = _table("minute_rollup", history_rows.RollupRow, 2)
+HOUR = _table("hour_rollup", history_rows.RollupRow, 2)
+DAY = _table("day_rollup", history_rows.RollupRow, 2)
+HISTORY_COMMIT = _table("history_commit", history_rows.HistoryCommitRow, 1)
+HISTORY_ROLLED = _table("history_rolled", history_rows.HistoryRolledRow, 1)
 
 TABLES = (
     ACCOUNT,
