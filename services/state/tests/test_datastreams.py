@@ -1,4 +1,4 @@
-"""Values that wait for their board's word, and values that time makes worthless (spec 07, 3.4 and 3.5)."""
+"""What datastreams take, values that wait for their board's word, values that time makes worthless (spec 07, 3.3 to 3.5)."""
 
 from __future__ import annotations
 
@@ -86,6 +86,53 @@ def waiting(world: World) -> World:
     streams(world, waitForConfirmation=5)
     board_writes(world, 1)
     return world
+
+
+@pytest.mark.parametrize(
+    ("stream", "value", "stored"),
+    [
+        ({"valueType": "INT"}, "2147483647", "2147483647"),
+        ({"valueType": "INT"}, "-2147483648", "-2147483648"),
+        ({"valueType": "INT"}, "+0000000000000002147483647", "+0000000000000002147483647"),
+        ({"valueType": "INT"}, "000", "000"),
+        ({"valueType": "INT"}, "-" + "0" * 5000, "-" + "0" * 5000),
+        ({"valueType": "INT"}, "2147483648", None),
+        ({"valueType": "INT"}, "-2147483649", None),
+        ({"valueType": "INT"}, "9" * 5000, None),
+        ({"valueType": "INT"}, "-", None),
+        ({"valueType": "INT"}, "1.0", None),
+        ({"valueType": "INT", "min": 0.5, "max": 9.5}, "0", "1"),
+        ({"valueType": "INT", "min": 0.5, "max": 9.5}, "10", "9"),
+        ({"valueType": "INT", "min": -9.5, "max": -0.5}, "-10", "-9"),
+        ({"valueType": "INT", "min": -9.5, "max": -0.5}, "0", "-1"),
+        ({"valueType": "INT", "min": 3e9}, "0", "2147483647"),
+        ({"valueType": "INT", "max": -3e9}, "0", "-2147483648"),
+        ({"valueType": "INT", "min": 1, "max": 1}, "1", "1"),
+        ({"valueType": "DOUBLE", "min": 0.5, "max": 10}, "0.499", "0.5"),
+        ({"valueType": "DOUBLE", "min": 0.5, "max": 10}, "1e2", "10"),
+        ({"valueType": "DOUBLE"}, "1e400", None),
+        ({"valueType": "DOUBLE"}, "nan", None),
+        ({"valueType": "DOUBLE"}, "0x1", None),
+        ({"valueType": "DOUBLE"}, "1_0", None),
+        ({"valueType": "ENUM", "enumValues": [1, 2]}, "02", "02"),
+        ({"valueType": "ENUM", "enumValues": [1, 2]}, "3", None),
+        ({"valueType": "ENUM", "enumValues": [1, 2], "enumFallback": 1}, "x", "1"),
+        ({"valueType": "LOCATION"}, "1.5\0-2e1", "1.5\0-2e1"),
+        ({"valueType": "LOCATION"}, "1.5", None),
+        ({"valueType": "LOCATION"}, "1\x002\x003", None),
+        ({"valueType": "RAW"}, "a\0\0b", "a\0\0b"),
+        ({"valueType": "INT"}, "1\x002", None),
+    ],
+)
+def test_what_a_datastream_takes(world: World, stream: dict[str, object], value: str, stored: str | None) -> None:
+    world.dash.settings["dataStreams"] = datastreams.read_streams([{"id": 1, "pin": 1, **stream}])
+    world.send(world.board, Command.HARDWARE, "vw", 1, value)
+    told = [] if stored is None else [(20, 5, f"1-0\0vw\x001\0{stored}".encode())]
+    assert world.sent_to(world.app) == told
+    back = [] if stored in (None, value) else [(20, 1111, f"vw\x001\0{stored}".encode())]
+    assert world.sent_to(world.board) == back
+    world.send(world.board, Command.HARDWARE_SYNC, "vr", 1)
+    assert world.sent_to(world.board) == [(20, 5, body[4:]) for _, _, body in told]
 
 
 def test_an_app_write_goes_to_the_board_and_stays_pending(waiting: World) -> None:

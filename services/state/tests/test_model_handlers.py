@@ -564,6 +564,8 @@ def test_properties_reach_the_apps_of_an_active_project(world):
     world.dash.active = True
     world.dash.settings["dataStreams"] = []
     assert board_sets(world, 5, "isDisabled", "true") == OK
+    assert board_sets(world, 5, "n" * 64, "true") == OK
+    assert board_sets(world, 5, "n" * 65, "true") == 11  # no key of the database may be of any length
 
 
 @pytest.mark.parametrize(

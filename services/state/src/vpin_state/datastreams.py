@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from vpin_protocol import Status
@@ -31,7 +32,8 @@ _DEFAULTS: dict[str, Any] = {
     "enumValues": None,
     "enumFallback": None,
 }
-_INT = re.compile(rb"[+-]?[0-9]{1,10}")
+_INT = re.compile(rb"([+-]?)0*([0-9]{1,10})")
+_INT32 = 1 << 31
 _DOUBLE = re.compile(rb"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 
 
@@ -67,13 +69,13 @@ def admit(stream: JsonObject, value: bytes) -> bytes | None:
     if b"\0" in value and kind not in ("STRING", "LOCATION", "RAW"):
         return None
     if kind == "INT":
-        number = int(value) if _INT.fullmatch(value) else None
-        return None if number is None or not -(1 << 31) <= number < 1 << 31 else _crop(stream, number, value)
+        number = _int(value)
+        return None if number is None or not -_INT32 <= number < _INT32 else _crop(stream, number, value)
     if kind == "DOUBLE":
         number = _double(value)
         return None if number is None else _crop(stream, number, value)
     if kind == "ENUM":
-        number = int(value) if _INT.fullmatch(value) else None
+        number = _int(value)
         if number is not None and number in (stream["enumValues"] or ()):
             return value
         fallback = stream["enumFallback"]
@@ -173,15 +175,21 @@ def _is_sound(s: JsonObject) -> bool:
 
 def _crop(stream: JsonObject, number: float, value: bytes) -> bytes:
     low, high = stream["min"], stream["max"]
+    is_int = stream["valueType"] == "INT"
     if low is not None and number < low:
-        return _shortest(low)
+        return _shortest(min(ceil(low), _INT32 - 1) if is_int else low)
     if high is not None and number > high:
-        return _shortest(high)
+        return _shortest(max(floor(high), -_INT32) if is_int else high)
     return value
 
 
 def _shortest(bound: float) -> bytes:
     return str(int(bound) if bound == int(bound) else bound).encode()
+
+
+def _int(value: bytes) -> int | None:
+    found = _INT.fullmatch(value)
+    return None if found is None else int(found[1] + found[2])
 
 
 def _double(value: bytes) -> float | None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 
+LONGEST_NAME = 64
+"""Characters of a name that a board made up: it is part of a key of the database, which has a limit."""
+
+
 @handles(Command.SET_PROPERTY, HARDWARE)
 def board_sets(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     """`pin·property·value…` → 200, and the apps are told. The template generation may use names of its own."""
@@ -27,7 +31,7 @@ def board_sets(fx: Effects, session: Session, message_id: int, body: bytes) -> N
     if len(fields) < 3 or not fields[1] or not fields[2]:
         raise Refused(Status.ILLEGAL_COMMAND_BODY)
     name = fields[1].decode(errors="replace")
-    if name not in PROPERTIES and datastreams.of(device) is None:
+    if name not in PROPERTIES and (datastreams.of(device) is None or len(name) > LONGEST_NAME):
         raise Refused(Status.ILLEGAL_COMMAND_BODY)
     if not device.dash.active:
         return
