@@ -101,11 +101,16 @@ def test_an_event_is_told_as_it_is_listed(api: Api, base: str) -> None:
         stream.next("hello")
         answer = httpx.get(f"{base}/external/api/logEvent?token={device['token']}&code=too_hot&description=31%20C")
         assert answer.status_code == 200
-        told = stream.next("event").data
-        (listed,) = [
-            one for one in api.call("GET", f"/devices/{device['id']}/events", 200)["items"] if one["code"] == "too_hot"
-        ]
-        assert told == {"deviceId": device["id"]} | listed
+        path = f"/devices/{device['id']}/events"
+
+        def told_as_listed() -> dict[str, Any]:
+            (listed,) = [one for one in api.call("GET", path, 200)["items"] if one["code"] == "too_hot"]
+            assert stream.next("event").data == {"deviceId": device["id"]} | listed
+            return listed
+
+        first = told_as_listed()
+        api.call("POST", f"{path}/{first['id']}/resolve", 204)
+        assert told_as_listed()["resolvedAt"]
 
 
 def test_only_the_named_devices_are_told(api: Api) -> None:

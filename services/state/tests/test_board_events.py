@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from vpin_protocol import Command
-from vpin_state import templates
-from vpin_state.handlers import board_events
+from vpin_state import events, registry, templates
+from vpin_state.device_numbers import number_of
+from vpin_state.watching import Watch, rfc3339
 
 HOT = {"name": "Too hot", "severity": "warning", "description": "over 90 °C"}
 
@@ -99,8 +102,47 @@ def test_an_event_that_is_resolved_at_once_is_committed_once(hot):
     (event,) = hot.account.dirty.events
     hot.account.dirty.events.append(event)  # not committed when the answer of the database comes
     assert hot.events == {}
-    board_events._store(hot.device, event._replace(resolved_at=7))
+    hot.fx.now = 7
+    events.resolve(hot.fx, hot.device, event)
     assert [row.resolved_at for row in hot.account.dirty.events] == [7]
+
+
+def by_api(world, row):
+    """The management API resolves an event that it has found open."""
+    registry.load()
+    told = {"id": number_of(world.device), "eventId": row.id, "at": row.at}
+    told |= {"code": row.code, "severity": row.severity, "description": row.description}
+    assert registry.account_operations["resolveEvent"](world.fx, world.account, told).status == 204
+
+
+def test_what_the_api_has_resolved_stays_so(hot):
+    for _ in range(2):
+        ask(hot, Command.LOG_EVENT, "hot")
+        hot.fx.now += 1000
+    hot.store()
+    _, second = hot.events.values()
+    by_api(hot, second)
+    resolved_at, hot.fx.now = hot.fx.now, hot.fx.now + 1000
+    by_api(hot, second)
+    assert ask(hot, Command.EVENT_CLEAR, "hot") == 200
+    assert [resolved for *_, resolved in rows(hot)] == [hot.fx.now, resolved_at]
+
+
+@pytest.mark.parametrize("way", ["board", "api"])
+def test_readers_of_the_stream_are_shown_that_an_event_is_resolved(hot, way):
+    ask(hot, Command.LOG_EVENT, "hot", "95 °C")
+    hot.store()
+    (row,) = hot.events.values()
+    watch = hot.account.watch = Watch(hot.account)
+    hot.fx.now += 1000
+    if way == "board":
+        assert ask(hot, Command.EVENT_CLEAR, "hot") == 200
+    else:
+        by_api(hot, row)
+    (shown,) = watch.fresh
+    told = json.loads(shown.data)
+    assert (shown.kind, told["id"], told["description"]) == ("event", row.id, "95 °C")
+    assert (told["at"], told["resolvedAt"]) == (rfc3339(row.at), rfc3339(row.at + 1000))
 
 
 def test_nothing_to_resolve_is_fine(hot):

@@ -63,6 +63,19 @@ def log(fx: Effects, device: Device, code: str, description: str = "") -> bool:
     return True
 
 
+def resolve(fx: Effects, device: Device, row: EventRow) -> None:
+    """An event is resolved now, unless it was; one that is not committed yet is committed once, as resolved."""
+    known = next((other for other in device.logged or () if other.id == row.id), row)
+    if known.resolved_at:
+        return
+    row = known._replace(resolved_at=fx.now)
+    waiting = device.dash.account.mark().events
+    waiting[:] = [*(other for other in waiting if other[:4] != row[:4]), row]
+    if device.logged is not None:
+        device.logged = deque((row if other.id == row.id else other for other in device.logged), maxlen=REMEMBERED)
+    show_event(device, row)
+
+
 def came_online(fx: Effects, device: Device) -> None:
     """The first connection of a device is there."""
     if device.body.pop(AWAY, None) is not None:
@@ -125,7 +138,7 @@ def _record(fx: Effects, device: Device, code: str, definition: JsonObject, desc
     if device.logged is None:
         device.logged = deque(maxlen=REMEMBERED)
     device.logged.append(row)
-    show_event(device, row.id, code, row.severity, text, fx.now)
+    show_event(device, row)
     told = {"account": account.id, "dash": device.dash.id, "device": device.id, "code": code, "at": fx.now}
     fx.emit("event.logged", _json(told | {"severity": row.severity, "description": text}))
     tells = _may_notify(fx, device, code, definition.get("limit") or UNLIMITED)

@@ -18,6 +18,8 @@ from vpin_state.device_numbers import number_of
 from vpin_state.origins import NAMES, origin_of
 
 if TYPE_CHECKING:
+    from vpin_store.rows import EventRow
+
     from vpin_state.model import Account, Device, JsonObject
     from vpin_state.pins import Pin
     from vpin_state.session import Instance
@@ -87,11 +89,12 @@ def show_status(device: Device, now: int) -> None:
         watch.show("status", device, {"status": "online" if device.online else "offline", "at": rfc3339(now)})
 
 
-def show_event(device: Device, event_id: int, code: str, severity: str, description: str, at: int) -> None:
-    """A device has logged an event."""
+def show_event(device: Device, row: EventRow) -> None:
+    """A device has logged an event, or one is resolved."""
     if (watch := device.dash.account.watch) is not None:
-        told: JsonObject = {"id": event_id, "code": code, "severity": severity, "description": description}
-        watch.show("event", device, told | {"at": rfc3339(at), "resolvedAt": None})
+        told: JsonObject = {"id": row.id, "code": row.code, "severity": row.severity, "description": row.description}
+        resolved = rfc3339(row.resolved_at) if row.resolved_at else None
+        watch.show("event", device, told | {"at": rfc3339(row.at), "resolvedAt": resolved})
 
 
 def rfc3339(ms: int) -> str:

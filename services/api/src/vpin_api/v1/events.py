@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
-from vpin_store.rows import Changes
 
-from vpin_api.v1.context import Context, Ctx, Who, now_ms
+from vpin_api.v1.context import Context, Ctx, Who
 from vpin_api.v1.devices import DeviceId
 from vpin_api.v1.once import IdempotencyKey, once
 from vpin_api.v1.problems import Problem, documented
@@ -72,7 +71,8 @@ async def resolve(
         if row is None:
             raise Problem(404, "The device has no such event.")
         if not row.resolved_at:
-            await context.store.commit(Changes(events=[row._replace(resolved_at=now_ms())]))
+            fields = {key: getattr(row, key) for key in ("code", "severity", "description", "at")}
+            await context.ask(who.account_id, "resolveEvent", id=device_id, eventId=event_id, **fields)
 
     return await once(request, context, who.account_id, idempotency_key, 204, work)
 

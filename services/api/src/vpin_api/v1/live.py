@@ -64,13 +64,14 @@ async def stream(
     | `hello` | the first one: `epoch`, `seq` (number of the account's newest write), `now` |
     | `value` | a pin was written: `deviceId`, `pin`, `value`, `at`, `source`, `seq` |
     | `status` | a device came or went: `deviceId`, `status`, `at` |
-    | `event` | a device has logged an event: `deviceId`, `id`, `code`, `severity`, `description`, `at`, `resolvedAt` |
+    | `event` | an event was logged or resolved: `deviceId`, `id`, `code`, `severity`, `description`, `at`, `resolvedAt` |
     | `reset` | some events are lost: read the values again; data as in `hello` |
 
     To show a page without a gap: open the stream, then read the values of the devices, and take a `value` event when its
     `seq` is above the one that you have for the pin. When the connection is lost, connect again with `Last-Event-ID`: for
     at least 60 seconds what you have missed comes first. Several writes of a pin at about the same time may come as one
-    event with the last value. A comment line comes every 15 seconds. A browser's `EventSource` can't send the
+    event with the last value. That a value is out of date (`invalidateAfter` of its datastream) is no write and no
+    event: its `at` tells. A comment line comes every 15 seconds. A browser's `EventSource` can't send the
     `Authorization` header: use `fetch` and read its body.
     """
     wanted = await _devices(context, who, devices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from vpin_protocol import Command, Status
@@ -47,20 +46,10 @@ def resolve_event(fx: Effects, session: Session, message_id: int, body: bytes) -
         found = {row.id: row for row in committed} | {row.id: row for row in recent}
         waiting = sorted((row for row in found.values() if not row.resolved_at), key=lambda row: row.id)
         for row in waiting if word == "all" else waiting[-1:]:
-            _store(device, row._replace(resolved_at=fx.now))
+            events.resolve(fx, device, row)
         fx.reply(Status.OK)
 
     fx.ask(OpenEvents((device.dash.account.id, device.dash.id, device.id), code), resolve)
-
-
-def _store(device: Device, row: EventRow) -> None:
-    """Commit a resolved event; one that is not committed yet is committed once, as resolved."""
-    waiting = device.dash.account.mark().events
-    waiting[:] = [*(other for other in waiting if other[:4] != row[:4]), row]
-    if device.logged is not None:
-        device.logged = deque(
-            (row if other.id == row.id else other for other in device.logged), maxlen=events.REMEMBERED
-        )
 
 
 def _device(session: Session) -> Device:
