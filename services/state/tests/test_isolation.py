@@ -10,13 +10,16 @@ from state_world import NOW
 from vpin_messages.slab import Side
 from vpin_protocol import Command
 from vpin_state import registry, sessions
+from vpin_state.effects import Effects
 from vpin_state.profile import dashboard_json, profile_json
+from vpin_store.rows import StreamKey
 
-OK = 200
+OK, ILLEGAL, NOT_ALLOWED = 200, 2, 6
 DASH, DEVICE, WIDGET, TILES, TEMPLATE, REPORT, TAG, SELECTOR = 77, 5, 31, 32, 33, 34, 100_001, 200_001
+UID = "phone of the owner"
 OWN = {Command.PING, Command.LOGOUT, Command.GET_ENERGY, Command.ADD_ENERGY, Command.REDEEM, Command.CREATE_DASH}
 OWN |= {Command.CREATE_APP}
-"""They name nothing of anybody."""
+"""They are about one's own account, whatever they name: see `test_what_is_ones_own_affair_reaches_nobody_else`."""
 SWALLOWED = {Command.HARDWARE}
 """May be dropped without an answer."""
 
@@ -37,7 +40,7 @@ def victim(world):
         widget("DEVICE_TILES", TILES),
         widget("REPORT", 35),
         widget("ENHANCED_GRAPH", 36, dataStreams=[stream]),
-        widget("NOTIFICATION", 37),
+        widget("NOTIFICATION", 37, androidTokens={UID: "push token"}),
         widget("DEVICE_SELECTOR", SELECTOR, deviceIds=[DEVICE]),
     ]
     ask = world.app_status
@@ -54,10 +57,23 @@ def victim(world):
     world.app_id = world.json(
         Command.CREATE_APP, {"theme": "Blynk", "provisionType": "STATIC", "name": "secret app", "projectIds": [DASH]}
     )["id"]
+    made = world.json(Command.PROVISION_TOKEN, DASH, {"id": 6, "boardType": "ESP8266"})
+    world.account.set_reset("reset-token".ljust(32, "r"), NOW + 60_000)
+    world.account.set_token("download-of-a-report.zip", "download", DASH, -1, expires_at=NOW + 60_000, body=b"{}")
     world.secret_dash = world.account.dashboards[DASH]
+    world.secrets = [
+        world.secret_dash.devices[DEVICE].token,
+        world.secret_dash.settings["sharedToken"],
+        world.app_id,
+        made["token"],
+        *world.account.resets,
+        "download-of-a-report.zip",
+    ]
     world.secret_board = world.board_session(world.secret_dash.devices[DEVICE])
     world.send(world.secret_board, Command.HARDWARE, "vw", 1, "7")
     world.guest = world.app_session(shared=world.secret_dash)
+    stream = StreamKey(1, DASH, DEVICE, ord("v"), 1)
+    world.past.record(stream, NOW - 3_600_000, 7.0)
     world.clear()
     world.store()
     return world
@@ -69,13 +85,30 @@ def stranger(victim, other):
     other.tokens = victim.tokens
     other.published = {(1, DASH): victim.secret_dash}
     other.users = {victim.app_id: [1]}
+    other.past = victim.past
     return other
+
+
+@pytest.fixture
+def untouched(victim):
+    """Asserts that nothing of the victim was changed, not even to what it was, and that nobody there was told or closed."""
+    before, past = everything(victim), str(victim.past.kept)
+
+    def check(fx: Effects, told: str) -> None:
+        assert not victim.account.listed, f"{told}: something is to be stored"
+        assert everything(victim) == before, told
+        assert str(victim.past.kept) == past, told
+        assert not any(session.closing for session in victim.instance.sessions.values()), told
+        theirs = {session for session, _ in (*fx.sends, *fx.entries) if session.account is victim.account}
+        assert theirs == set(), told
+        assert fx.jobs == fx.events == fx.scheduled == fx.told == fx.outcomes == [], told
+
+    return check
 
 
 def bodies(victim) -> dict[int, list[tuple[object, ...]]]:
     """What a stranger may try, by command."""
-    dash = victim.secret_dash
-    secrets = [dash.devices[DEVICE].token, dash.settings["sharedToken"], victim.app_id]
+    secrets = victim.secrets
     d, target = DASH, f"{DASH}-{DEVICE}"
     app = {"id": victim.app_id, "theme": "Blynk", "provisionType": "STATIC", "name": "mine", "projectIds": [d]}
     report = {
@@ -148,9 +181,10 @@ def bodies(victim) -> dict[int, list[tuple[object, ...]]]:
 
 
 def everything(world) -> str:
-    """What an account has, with the live points of its graphs."""
-    live = {d.id: str(d.bank.live) for dash in world.account.dashboards.values() for d in dash.devices.values()}
-    return json.dumps([profile_json(world.account, NOW), world.account.row.energy, live], sort_keys=True)
+    """What an account has, with the live points of its graphs and the tokens for its password."""
+    account = world.account
+    live = {d.id: str(d.bank.live) for dash in account.dashboards.values() for d in dash.devices.values()}
+    return json.dumps([profile_json(account, NOW), str(account.row), live, account.resets], sort_keys=True)
 
 
 def test_every_command_of_apps_is_tried(victim):
@@ -158,8 +192,8 @@ def test_every_command_of_apps_is_tried(victim):
     assert set(registry.app) - set(OWN) == set(bodies(victim))
 
 
-def test_a_stranger_is_always_refused(victim, stranger):
-    theirs, own = everything(victim), everything(stranger)
+def test_a_stranger_is_always_refused(victim, stranger, untouched):
+    own = everything(stranger)
     database = dict(victim.tokens)
     for command, tries in bodies(victim).items():
         for parts in tries:
@@ -168,29 +202,82 @@ def test_a_stranger_is_always_refused(victim, stranger):
             told = f"{Command(command).name} {parts}"
             assert answers or command in SWALLOWED, told
             assert all(number == 0 and status != OK for number, _, status in answers), told
-            assert stranger.fx.sends == stranger.fx.jobs == stranger.handed_over == [], told
-            assert everything(victim) == theirs, told
+            assert stranger.fx.sends == stranger.fx.entries == stranger.handed_over == [], told
+            untouched(stranger.fx, told)
             assert everything(stranger) == own, told
     stranger.store()
     assert stranger.tokens == database
 
 
-def test_what_names_nothing_reaches_nobody_either(victim, stranger):
-    theirs = everything(victim)
-    new = {"id": DASH, "name": "mine"}
-    app = {"theme": "Blynk", "provisionType": "STATIC", "name": "mine", "projectIds": [DASH]}
-    for command, *parts in [(Command.CREATE_DASH, new), (Command.CREATE_APP, app), (Command.ADD_ENERGY, 5, "x")]:
-        stranger.app_status(command, *parts)
-    stranger.app_status(Command.DELETE_APP, stranger.account.body["apps"][0]["id"])
-    stranger.app_status(Command.LOGOUT)
-    assert everything(victim) == theirs
-    assert victim.fx.sends == []
+def test_what_is_ones_own_affair_reaches_nobody_else(victim, stranger, untouched):
+    """Ids, names and tokens of another account in what a stranger says of its own."""
+    for secret in victim.secrets:
+        stranger.app_status(Command.ADD_ENERGY, 5, secret)
+        stranger.app_status(Command.REDEEM, secret)
+        untouched(stranger.fx, secret)
+    app = {"id": victim.app_id, "theme": "Blynk", "provisionType": "STATIC", "name": "mine", "projectIds": [DASH]}
+    mine = stranger.json(Command.CREATE_APP, app)["id"]
+    assert mine != victim.app_id
+    assert stranger.app_status(Command.EMAIL_QR, DASH, mine) == ILLEGAL
+    board = {"id": DEVICE, "boardType": "ESP8266", "token": victim.secrets[0]}
+    project = {"id": 78, "parentId": DASH, "isShared": True, "sharedToken": victim.secrets[1], "devices": [board]}
+    assert stranger.app_status(Command.CREATE_DASH, project) == OK
+    assert stranger.account.dashboards[78].devices[DEVICE].token not in victim.secrets
+    assert "sharedToken" not in stranger.profile(78)
+    for command in (Command.UPDATE_FACE, Command.GET_SHARE_TOKEN):
+        assert stranger.app_status(command, DASH) == ILLEGAL
+    assert stranger.app_status(Command.CREATE_DASH, {"id": DASH, "widgets": [widget("BUTTON", WIDGET)]}) == OK
+    assert stranger.app_status(Command.UPDATE_DASH, {"id": DASH, "name": "mine"}) == OK
+    assert stranger.app_status(Command.UPDATE_FACE, DASH) == NOT_ALLOWED
+    assert stranger.handed_over == []
+    for command, *parts in [
+        (Command.HARDWARE, f"{DASH}-{DEVICE}", "vw", 1, "x"),
+        (Command.ACTIVATE, DASH),
+        (Command.DEACTIVATE,),
+        (Command.REFRESH_SHARE_TOKEN, DASH),
+        (Command.SHARING, DASH, "off"),
+        (Command.DELETE_DEVICE_DATA, f"{DASH}-*"),
+        (Command.DELETE_DEVICE_DATA, f"{DASH}-{DEVICE}", "v1"),
+        (Command.DELETE_DASH, DASH),
+        (Command.DELETE_APP, mine),
+        (Command.LOGOUT, UID),
+        (Command.LOGOUT,),
+    ]:
+        stranger.send(stranger.app, command, *parts)
+        told = f"{Command(command).name} {parts}"
+        assert {session.account for session, _ in stranger.fx.sends} == {stranger.account} or not stranger.fx.sends, (
+            told
+        )
+        stranger.fx.sends.clear()
+        stranger.store()
+        untouched(stranger.fx, told)
+    assert set(victim.secrets) <= set(stranger.tokens)
+
+
+def test_ids_of_anothers_devices_in_ones_own_project_are_nobodys(victim, stranger, untouched):
+    """What asks or forgets by device may be answered with yes; there is nothing to tell and nothing to forget."""
+    for command, *parts in [
+        (Command.HARDWARE, f"1-{DEVICE}", "vw", 1, "x"),
+        (Command.HARDWARE, f"1-{TAG}", "vw", 1, "x"),
+        (Command.HARDWARE, 1, "vu", SELECTOR, DEVICE),
+        (Command.APP_SYNC, f"1-{DEVICE}"),
+        (Command.APP_SYNC, 1),
+        (Command.DELETE_DEVICE_DATA, f"1-{DEVICE}"),
+        (Command.DELETE_DEVICE_DATA, "1-*"),
+        (Command.BLUETOOTH_RESEND, f"1-{DEVICE}", "vw", 1, "x"),
+    ]:
+        stranger.send(stranger.app, command, *parts)
+        told = f"{Command(command).name} {parts}"
+        assert stranger.sent_to(stranger.app) in ([], [(0, 5, OK)], [(0, 5, ILLEGAL)]), told
+        stranger.store()
+        untouched(stranger.fx, told)
 
 
 def test_a_guest_of_one_project_reaches_no_other(victim):
     """The same walk by a guest of project 1 of the same account; project 77 is somebody else's to it."""
     victim.app_status(Command.SHARING, 1, "on")
     guest = victim.app_session(shared=victim.account.dashboards[1])
+    victim.store()
     theirs = everything(victim)
     for command, tries in bodies(victim).items():
         for parts in tries:
@@ -201,26 +288,43 @@ def test_a_guest_of_one_project_reaches_no_other(victim):
             answers = victim.sent_to(guest)
             assert all(number == 0 and status != OK for number, _, status in answers), told
             assert answers, told
-            assert victim.fx.sends == victim.fx.jobs == [], told
+            assert victim.fx.sends == victim.fx.jobs == victim.fx.entries == [], told
+            assert not victim.account.listed, told
             assert everything(victim) == theirs, told
 
 
-def test_boards_of_a_stranger_reach_no_other_account(victim, stranger):
-    theirs = everything(victim)
-    token = victim.secret_dash.devices[DEVICE].token
-    bridge = [(15, 0, "i", token), (15, 0, "vw", 1, "x")]
-    for command, *parts in [
-        *bridge,
-        (20, "vw", 1, "x"),
-        (19, 1, "label", "x"),
-        (16,),
-        (17, "ver", "1"),
-        (13, "s", "b"),
-    ]:
-        stranger.send(stranger.board, command, *parts)
-    assert everything(victim) == theirs
-    assert victim.fx.sends == []
-    assert all(session.account is stranger.account for session, _ in stranger.fx.sends)
+def test_boards_of_a_stranger_reach_no_other_account(victim, stranger, untouched):
+    registry.load()
+    token = victim.secrets[0]
+    tries = {
+        Command.LOGIN: [(secret,) for secret in victim.secrets],
+        Command.HARDWARE_LOGIN: [(secret,) for secret in victim.secrets],
+        Command.BRIDGE: [
+            (0, "i", token),
+            (0, "vw", 1, "x"),
+            *((1, "i", secret) for secret in victim.secrets),
+            (1, "vw", 1, "x"),
+        ],
+        Command.EMAIL: [("a@example.com", "subject", "text"), ("subject", "text")],
+        Command.PUSH: [("text",)],
+        Command.SMS: [("text",)],
+        Command.TWEET: [("text",)],
+        Command.HARDWARE: [("vw", 1, "x")],
+        Command.HARDWARE_SYNC: [(), ("vr", 1)],
+        Command.INTERNAL: [("ver", "1"), ("rtc", "sync"), ("acon",)],
+        Command.SET_PROPERTY: [(1, "label", "x")],
+        Command.GROUP: [("b",), ("e",)],
+        Command.LOG_EVENT: [("code", "text")],
+        Command.EVENT_CLEAR: [("code",)],
+    }
+    assert set(registry.hardware) == {*tries}, "every command of boards is tried"
+    for command, bodies in tries.items():
+        for parts in bodies:
+            stranger.send(stranger.board, command, *parts)
+            told = f"{Command(command).name} {parts}"
+            assert all(session.account is stranger.account for session, _ in stranger.fx.sends), told
+            stranger.clear()
+            untouched(stranger.fx, told)
 
 
 @pytest.mark.parametrize("side", [Side.HARDWARE, Side.APP])
