@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vpin.bench.client import BenchError, Target
+from vpin.bench.modes import HTTP, TLS, address
 from vpin.bench.processes import Watch
 from vpin.simulate.run import LOSS_SECONDS, Outcome
 from vpin.simulate.run import simulate as run
-
-HTTP, TLS = "127.0.0.1:8080", "127.0.0.1:9443"
 
 
 def simulate(
@@ -35,7 +34,7 @@ def simulate(
     It makes accounts of its own on the server. Every number must arrive, in order, and after each reconnect the sync
     must give the values that were written last.
     """
-    target = Target(_address(http), _address(tls), _address(http))
+    target = Target(address(http), address(tls), address(http))
     console = Console()
     try:
         outcome = uvloop.run(run(target, boards, minutes * 60, seed, loss_every, Watch.parse(pid or [])))
@@ -55,10 +54,3 @@ def show(outcome: Outcome, console: Console) -> None:
     console.print(table)
     for fault in outcome.faults:
         console.print(f"fault: {fault}", style="red", highlight=False)
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not port.isdecimal():
-        raise typer.BadParameter(f"{text!r}: give host:port")
-    return host.strip("[]") or "127.0.0.1", int(port)
