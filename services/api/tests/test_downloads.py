@@ -259,3 +259,20 @@ async def test_nothing_is_there_without_data(store: Store) -> None:
     assert not await made(store).has_data(1, data())
     await store.commit(Changes(tokens=[TokenRow("r.zip", "download", 1, 1, 0, NOW + 1, names.encode(data()))]))
     assert await read(made(store), "r.zip") is None
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"deleted_history": [(1, 1, 0)]},
+        {"deleted_devices": [(1, 1, 0)]},
+        {"deleted_dashboards": [(1, 1)]},
+        {"deleted_accounts": [1]},
+    ],
+)
+async def test_what_is_deleted_is_gone_from_links_that_were_mailed(full: Store, gone: dict[str, Any]) -> None:
+    downloads = made(full)
+    mailed = [await downloads.offer(ROW, Pin("v", 8)) or "", await downloads.keep(ROW, data())]
+    assert all([await read(downloads, name) for name in mailed])
+    await full.commit(Changes(**gone, at=NOW))
+    assert [await read(downloads, name) for name in mailed] == [None, None]
