@@ -1,11 +1,10 @@
 """The Blynk IoT HTTPS API ``/external/api/…`` as bare ASGI (spec 04, part 2).
 
-Order of checks: token, then what the query or body must have; the rest is the owner's. Pins are names of parameters.
+Order of checks: token, then what the query or body must have (:mod:`vpin_api.iot_queries`); the rest is the owner's.
 """
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -22,7 +21,17 @@ from vpin_api import answers, iot_exports, metrics, parsing
 from vpin_api.answers import BUSY, Header, Receive, Scope, Send
 from vpin_api.calls import Calls, header
 from vpin_api.downloads import Downloads
-from vpin_api.iot_exports import WRONG_ID, WRONG_PARAMETERS
+from vpin_api.iot_queries import (
+    WRONG_PARAMETERS,
+    Query,
+    first,
+    read_changes,
+    read_meta_field,
+    read_pin,
+    read_properties,
+    read_wanted,
+    value_texts,
+)
 from vpin_api.rates import TOO_MANY
 from vpin_api.uploads import NoFileError, Uploads
 
@@ -42,14 +51,10 @@ NO_DATA = PinReply(500, b"No data")
 _JSON: Header = (b"content-type", b"application/json")
 _PLAIN: Header = (b"content-type", b"text/plain;charset=utf-8")
 _COMMON: list[Header] = [(b"cache-control", b"no-store"), answers.ANY_ORIGIN]
-_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
-_PROPERTY = re.compile(r"[A-Za-z0-9]{1,50}")
 
 _encode = msgspec.json.Encoder().encode
 _points = msgspec.json.Decoder(list[tuple[int | float, Any]]).decode
 log = structlog.get_logger("vpin.api")
-
-Query = list[tuple[str, str]]
 
 
 class Text(NamedTuple):
@@ -94,7 +99,7 @@ class IotRoutes:
 
     async def _answer(self, name: str, route: Route, scope: Scope, receive: Receive) -> Answer:
         query = parse_qsl(scope["query_string"].decode("utf-8", "replace"), keep_blank_values=True)
-        token = _first(query, "token")
+        token = first(query, "token")
         if not token:
             return NO_TOKEN
         row = await self._calls.device(token.encode("utf-8", "replace"))
@@ -114,19 +119,10 @@ class IotRoutes:
         return daily is not None and not daily.allows(row.token)
 
     async def get(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        ids: list[int] = []
-        pins: list[parsing.Pin] = []
-        for name, value in query:
-            pin = parsing.parse_pin(name.encode("utf-8", "replace"))
-            if name == "dataStreamId" and _INTEGER.fullmatch(value):
-                ids.append(int(value))
-            elif pin is None:
-                return answers.WRONG_PIN
-            elif pin not in pins:
-                pins.append(pin)
-        if not ids and not pins:
+        wanted = read_wanted(query)
+        if wanted is None:
             return answers.WRONG_PIN
-        reply = await self._calls.ask(row, PinRequest("iotGet", payload=_encode({"pins": pins, "ids": ids})))
+        reply = await self._calls.ask(row, PinRequest("iotGet", payload=_encode(wanted._asdict())))
         if reply.status != 200:
             return reply
         found: list[tuple[str, str | None, Any]] = msgspec.json.decode(reply.body)
@@ -141,18 +137,18 @@ class IotRoutes:
         return await self._calls.ask(row, PinRequest("iotGetAll"))
 
     async def update(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        change = _changes(query)
+        change = read_changes(query)
         return change if isinstance(change, PinReply) else await self._write(row, change)
 
     async def batch(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        change = _changes(query)
+        change = read_changes(query)
         if isinstance(change, PinReply):
             return change
         reply = await self._write(row, change)
         return Text(b"OK") if reply.status == 200 else reply
 
     async def points(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        pin = parsing.parse_pin(_first(query, "pin").encode("utf-8", "replace"))
+        pin = read_pin(query)
         if pin is None:
             return answers.WRONG_PIN
         if not parsing.is_json(header(scope, b"content-type")):
@@ -162,7 +158,7 @@ class IotRoutes:
             refusal = await self._calls.read(scope, receive, body, BODY_LIMIT)
             if refusal is not None:
                 return refusal
-            found = [(int(at), _parts(value)) for at, value in _points(bytes(body))]
+            found = [(int(at), value_texts(value)) for at, value in _points(bytes(body))]
         except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError, OverflowError):
             return WRONG_PARAMETERS
         finally:
@@ -174,16 +170,13 @@ class IotRoutes:
         return Text(b"OK") if reply.status == 200 else reply
 
     async def set_property(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        pin = parsing.parse_pin(_first(query, "pin").encode("utf-8", "replace"))
+        pin = read_pin(query)
         if pin is None:
             return answers.WRONG_PIN
-        properties: dict[str, list[str]] = {}
-        for name, value in query:
-            if name != "pin":
-                properties.setdefault(name, []).append(value)
-        if not properties or not all(_PROPERTY.fullmatch(name) for name in properties):
+        properties = read_properties(query)
+        if properties is None:
             return WRONG_PARAMETERS
-        payload = _encode({"properties": list(properties.items())})
+        payload = _encode({"properties": properties})
         return await self._calls.ask(row, PinRequest("iotProperty", pin.kind, pin.number, payload=payload))
 
     async def hardware_connected(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
@@ -193,7 +186,7 @@ class IotRoutes:
         return await self._calls.ask(row, PinRequest("isAppConnected"))
 
     async def log_event(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        code, description = _first(query, "code"), _first(query, "description")
+        code, description = first(query, "code"), first(query, "description")
         if not code:
             return NO_EVENT_CODE
         if len(description) > DESCRIPTION_MAX:
@@ -201,18 +194,18 @@ class IotRoutes:
         return await self._calls.ask(row, PinRequest("iotEvent", name=code, values=[description]))
 
     async def meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        field = _meta_field(query)
+        field = read_meta_field(query)
         if field is None:
             return WRONG_META
         number, name = field
         return await self._calls.ask(row, PinRequest("iotMeta", pin=number, name=name))
 
     async def set_meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        field = _meta_field(query)
+        field = read_meta_field(query)
         if field is None:
             return WRONG_META
         number, name = field
-        return await self._calls.ask(row, PinRequest("iotSetMeta", "", number, [_first(query, "value")], name))
+        return await self._calls.ask(row, PinRequest("iotSetMeta", "", number, [first(query, "value")], name))
 
     async def export(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
         """A link to a zip with the history of the device, which is made when it is read."""
@@ -236,7 +229,7 @@ class IotRoutes:
 
     async def provision(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
         told = {name: value for name, value in query if name != "templateId"}
-        request = PinRequest("iotProvision", name=_first(query, "templateId"), payload=_encode(told))
+        request = PinRequest("iotProvision", name=first(query, "templateId"), payload=_encode(told))
         return await self._calls.ask(row, request)
 
     async def upload(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
@@ -274,57 +267,10 @@ ROUTES: dict[str, dict[str, Route]] = {
 """Below the prefix, by method; a trailing slash makes no difference."""
 
 
-def _changes(query: Query) -> dict[str, Any] | PinReply:
-    """What `iotUpdate` writes: `&v1=a&v1=b`, `&pin=V1&value=…` or `&dataStreamId=1&value=…`, mixed as one likes."""
-    by_pin: dict[parsing.Pin, list[str]] = {}
-    by_id: dict[int, list[str]] = {}
-    values = [value for name, value in query if name == "value"]
-    for name, value in query:
-        if name == "value":
-            continue
-        if name == "dataStreamId":
-            if not _INTEGER.fullmatch(value):
-                return WRONG_ID
-            by_id[int(value)] = values
-            continue
-        pin = parsing.parse_pin((value if name == "pin" else name).encode("utf-8", "replace"))
-        if pin is None:
-            return answers.WRONG_PIN
-        if name == "pin":
-            by_pin[pin] = values
-        else:
-            by_pin.setdefault(pin, []).append(value)
-    if not by_pin and not by_id:
-        return answers.WRONG_PIN
-    if not all(by_pin.values()) or not all(by_id.values()):
-        return WRONG_PARAMETERS
-    return {"pins": list(by_pin), "ids": list(by_id), "values": [*by_pin.values(), *by_id.values()]}
-
-
-def _parts(value: Any) -> list[str]:
-    """The texts of a point's value; ValueError where it is none."""
-    items: list[Any] = value if isinstance(value, list) else [value]
-    if not items or not all(isinstance(item, str | int | float) for item in items):
-        raise ValueError("no value")
-    return [str(int(item)) if isinstance(item, bool) else str(item) for item in items]
-
-
-def _meta_field(query: Query) -> tuple[int, str] | None:
-    """(number, name) of the field that is asked for; None: neither is there, or the number is none."""
-    name, number = _first(query, "metaFieldName"), _first(query, "metaFieldId")
-    if name:
-        return 0, name
-    return (int(number), "") if _INTEGER.fullmatch(number) else None
-
-
 def _origin(scope: Scope) -> str:
     """The server as the client calls it."""
     host = header(scope, b"host") or b"localhost"
     return f"{scope['scheme']}://{host.decode('latin-1')}"
-
-
-def _first(query: Query, name: str) -> str:
-    return next((value for given, value in query if given == name), "")
 
 
 async def _send(send: Send, answer: Answer) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from vpin_messages.downloads import DeviceData
 from vpin_messages.requests import PinReply
 
 from vpin_api import answers, csvs, parsing
+from vpin_api.iot_queries import INTEGER, WRONG_ID, WRONG_PARAMETERS, Query
 
 DAY_MS = 86_400_000
 PERIODS = {"HOUR": DAY_MS // 24, "DAY": DAY_MS, "WEEK": 7 * DAY_MS, "MONTH": 31 * DAY_MS, "THREE_MONTHS": 92 * DAY_MS}
@@ -27,9 +27,6 @@ DEFAULTS = {
     "format": "TS",
     "sendEvents": "false",
 }
-WRONG_PARAMETERS = PinReply(400, b"Request with incorrect parameters")
-WRONG_ID = PinReply(400, b"Wrong dataStreamId format.")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,9}")
 
 
 class Asked(NamedTuple):
@@ -40,7 +37,7 @@ class Asked(NamedTuple):
     ids: list[int]
 
 
-def read_query(query: list[tuple[str, str]], dash: int, device: int, now: int) -> Asked | PinReply:
+def read_query(query: Query, dash: int, device: int, now: int) -> Asked | PinReply:
     """What a device's export is to hold, or the refusal. `now` in ms."""
     given = dict(reversed(query))  # of a repeated name the first one
     pins: list[parsing.Pin] = []
@@ -51,7 +48,7 @@ def read_query(query: list[tuple[str, str]], dash: int, device: int, now: int) -
             return answers.WRONG_PIN
         pins.append(pin)
     elif given.get("dataStreamId"):
-        if not _INTEGER.fullmatch(given["dataStreamId"]):
+        if not INTEGER.fullmatch(given["dataStreamId"]):
             return WRONG_ID
         ids.append(int(given["dataStreamId"]))
     chosen = {name: given.get(name, default) for name, default in DEFAULTS.items()}
