@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
@@ -116,6 +117,17 @@ async def test_firebase(service: Fake, firebase: PushProvider, os: str, rest: st
     assert service.requests[1] == request(line, service.address, ["Authorization: Bearer ya29.token", JSON], body)
 
 
+@pytest.mark.parametrize(("priority", "android", "apns"), [("normal", "NORMAL", "5"), ("high", "HIGH", "10")])
+async def test_the_priority_of_the_widget(
+    service: Fake, firebase: PushProvider, priority: str, android: str, apns: str
+) -> None:
+    service.answers = [GRANT]
+    await firebase.deliver(push("phone", priority=priority))
+    await firebase.deliver(push("phone", os="ios", priority=priority))
+    assert f'"android":{{"priority":"{android}"}}'.encode() in service.requests[1]
+    assert f'"apns-priority":"{apns}"'.encode() in service.requests[2]
+
+
 async def test_the_claim_is_signed_for_the_service(
     service: Fake, firebase: PushProvider, key: RSAPrivateKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +175,57 @@ async def test_a_token_is_used_until_it_ends_or_is_refused(
         await firebase.deliver(push("phone"))
     await firebase.deliver(push("phone"))
     assert tokens(service) == 3
+
+
+async def test_pushes_at_the_same_time_share_a_token(service: Fake, firebase: PushProvider) -> None:
+    service.answers = [GRANT]
+    await asyncio.gather(*(firebase.deliver(push(f"phone {n}")) for n in range(5)))
+    assert (tokens(service), len(service.requests)) == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ((500, {}), Unavailable),
+        ((429, {}), Unavailable),
+        ((400, {"error": "invalid_grant"}), Refused),
+        ((401, {}), Refused),
+        ((200, {}), Refused),
+        ((200, b"<html>"), Refused),
+    ],
+)
+async def test_without_a_token_no_push_is_sent(
+    service: Fake, firebase: PushProvider, answer: tuple[int, object], verdict: type[Exception]
+) -> None:
+    service.answers = [answer, answer]
+    with pytest.raises(verdict) as refusal:
+        await firebase.deliver(push("a", "b"))
+    if isinstance(refusal.value, Unavailable):
+        assert refusal.value.to == ["a", "b"]
+    assert (tokens(service), len(service.requests)) == (2, 2)
+    service.answers = [GRANT]
+    await firebase.deliver(push("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(400, Refused), (403, Refused), (404, Refused), (401, Unavailable), (429, Unavailable), (503, Unavailable)],
+)
+async def test_what_answers_of_firebase_mean(
+    service: Fake, firebase: PushProvider, phones: Phones, status: int, verdict: type[Exception]
+) -> None:
+    service.answers = [
+        GRANT,
+        TAKEN,
+        (status, {"error": {"code": status, "status": "X"}}),
+        GRANT if status == 401 else TAKEN,
+    ]
+    with pytest.raises(verdict) as refusal:
+        await firebase.deliver(push("a", "b", "c"))
+    if isinstance(refusal.value, Unavailable):
+        assert refusal.value.to == ["b"]
+    assert phones.gone == []
+    assert [b'"token":"%s"' % phone in service.requests[-1] for phone in (b"b", b"c")] == [False, True]
 
 
 def tokens(service: Fake) -> int:

@@ -53,6 +53,12 @@ async def test_a_verdict_for_good(gateway: Fake, provider: SmsProvider, answer: 
         await provider.deliver(sms("1"))
 
 
+async def test_the_gateways_reason_is_told(gateway: Fake, provider: SmsProvider) -> None:
+    gateway.answers = [(200, {"messages": [{"status": "4", "error-text": "Bad Credentials" + "!" * 999}]})]
+    with pytest.raises(Refused, match=r"verdict is 4: Bad Credentials!{85}$"):
+        await provider.deliver(sms("1"))
+
+
 @pytest.mark.parametrize("answer", [(429, {}), (503, {}), verdict("1"), verdict("5")])
 async def test_a_verdict_that_passes(gateway: Fake, provider: SmsProvider, answer: tuple[int, object]) -> None:
     gateway.answers = [TAKEN, answer]

@@ -1,4 +1,4 @@
-"""The old ``server.properties`` (and mail, sms and gcm.properties) as a source of settings (spec 06, sections 3 and 4).
+"""The old ``server.properties`` (and mail, sms, gcm, twitter4j.properties) as a source of settings (spec 06, sections 3 and 4).
 
 Java properties syntax. Unknown names are never an error. An empty value means "not set".
 """
@@ -53,6 +53,9 @@ NAMES: dict[str, str] = {
     "nexmo.api.url": "sms_url",
     "nexmo.api.key": "sms_key",
     "nexmo.api.secret": "sms_secret",
+    "twitter.api.url": "tweet_url",
+    "oauth.consumerKey": "tweet_key",
+    "oauth.consumerSecret": "tweet_secret",
     "gcm.server": "push_url",
     "gcm.api.key": "push_key",
     "notification.body": "offline_text",

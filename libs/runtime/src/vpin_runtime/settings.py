@@ -158,6 +158,11 @@ class Settings(BaseSettings):
     sms_key: str = Field(default="", description="its API key; empty: SMS fail")
     sms_secret: SecretStr = SecretStr("")
     sms_from: str = Field(default="Blynk", description="sender of SMS")
+    tweet_url: str = Field(
+        default="https://api.twitter.com/1.1/statuses/update.json", description="who takes tweets (API 1.1, OAuth 1.0a)"
+    )
+    tweet_key: str = Field(default="", description="consumer key there; empty: tweets fail")
+    tweet_secret: SecretStr = Field(default=SecretStr(""), description="consumer secret")
     push_credentials: Path | None = Field(
         default=None, description="service account of Firebase (JSON file): push messages by FCM HTTP v1"
     )

@@ -18,6 +18,7 @@ from vpin_notify.providers import Provider
 from vpin_notify.push import PushProvider
 from vpin_notify.results import Results
 from vpin_notify.sms import SmsProvider
+from vpin_notify.tweet import TweetProvider
 
 PREFETCH = 100  # jobs that are delivered or wait for their provider here
 FINISH = 4.0  # seconds for what is being delivered when the service stops
@@ -52,12 +53,13 @@ class NotifyService:
             log.warning("notify.no_mail_server", advice="set VPIN_SMTP_HOST: until then mails fail")
 
     def _all(self, settings: Settings) -> dict[str, Provider]:
-        """A provider for each channel. Tweets have none: their service is gone, so they fail at once."""
+        """A provider for each channel."""
         push = PushProvider(settings, self._results.forget_phone)
         return {
             "mail": MailProvider(settings),
             "sms": SmsProvider(settings),
             "push": push,
+            "tweet": TweetProvider(settings),
             "apprise": AppriseProvider(settings),
         }
 

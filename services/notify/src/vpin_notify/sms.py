@@ -15,8 +15,13 @@ BUSY = frozenset(("1", "5"))
 """Message statuses that pass: throttled, internal error. Any other than "0" is for good."""
 
 
+MOST_REASON = 100
+"""Characters of the gateway's words that are logged."""
+
+
 class _Message(msgspec.Struct):
     status: str
+    reason: str = msgspec.field(default="", name="error-text")
 
 
 class _Answer(msgspec.Struct):
@@ -59,12 +64,12 @@ class SmsProvider:
         if answer.status != 200:
             raise Refused(f"the gateway answers {answer.status}")
         try:
-            statuses = [message.status for message in _decode(answer.body).messages]
+            messages = _decode(answer.body).messages
         except msgspec.MsgspecError as error:
             raise Refused("the gateway's answer can't be read") from error
-        if bad := [status for status in statuses if status != "0"]:
-            verdict = f"the gateway's verdict is {bad[0]}"
-            raise Unavailable(verdict) if statuses[0] in BUSY else Refused(verdict)
+        if bad := [message for message in messages if message.status != "0"]:
+            verdict = f"the gateway's verdict is {bad[0].status}: {bad[0].reason[:MOST_REASON]}"
+            raise Unavailable(verdict) if messages[0].status in BUSY else Refused(verdict)
 
     async def close(self) -> None:
         await self._http.close()
