@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -16,7 +17,7 @@ from vpin_bus import Bus, Delivery
 from vpin_messages import slab
 from vpin_messages.slab import HEAD, Side, Up, up_entry
 from vpin_protocol import Command, hardware_frame, split_app
-from vpin_state import deliveries, registry
+from vpin_state import deliveries, dispatch, registry
 from vpin_state import owner as owners
 from vpin_state.config import Config
 from vpin_state.entries import cut
@@ -163,6 +164,50 @@ def test_slow_messages_of_one_shard_let_others_through_and_keep_their_order() ->
     first = process.owner.shards[0].deliveries
     assert (first.last_tag, first.unacked) == (2, 2)
     assert process.owner.shards[0].instances[SENDER].applied == 2 * SLAB
+
+
+def test_a_flood_in_one_shard_does_not_delay_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which each slow message takes half a millisecond."""
+    clock = [0.0]
+    monkeypatch.setattr(owners, "time", Clock(clock))
+    handle = dispatch.handle
+
+    def take_time(*message: Any) -> None:
+        clock[0] += 0.0005
+        handle(*message)
+
+    monkeypatch.setattr(dispatch, "handle", take_time)
+    turns: list[float] = []
+
+    async def test(process: Process) -> None:
+        for number in range(1, 11):
+            flood = process.entry(0, *(slow(i, "flood") for i in range(100)))
+            process.deliver(0, slab.head(SENDER, number) + flood, number)
+        number = 0
+        while process.owner.shards[0].deliveries.last_tag < 10:
+            began, number = clock[0], number + 1
+            process.deliver(1, slab.head(SENDER, number) + process.entry(1, slow(1, f"{number}")), number)
+            assert process.values[-1] == b"%d" % number, "it is applied as it comes"
+            await asyncio.sleep(0)
+            turns.append(clock[0] - began)
+
+    process = run(test)
+    assert process.values.count(b"flood") == 1000
+    assert len(turns) > 100
+    assert max(turns) < owners.TURN_SECONDS + 4 * 0.0005, "a turn, the message that ends it, and one of each shard"
+
+
+class Clock:
+    """The module `time`, with a performance counter of its own."""
+
+    def __init__(self, now: list[float]) -> None:
+        self._now = now
+
+    def perf_counter(self) -> float:
+        return self._now[0]
+
+    def time_ns(self) -> int:
+        return time.time_ns()
 
 
 @pytest.mark.usefixtures("impatient")
