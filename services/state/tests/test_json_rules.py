@@ -188,13 +188,16 @@ def test_datastreams_keep_their_rules(stream, good):
         assert status_of(json_rules.read_dashboard, text, 0) == 2
 
 
-def test_private_keys_have_three_views():
-    push = read({"type": "NOTIFICATION", "androidTokens": {"phone": "t"}})
-    tweet = read({"type": "TWITTER", "token": "t", "username": "bird"})
-    assert "androidTokens" in json_rules.visible(push, json_rules.View.FULL)
-    assert "androidTokens" not in json_rules.visible(push, json_rules.View.PUBLIC)
-    assert "androidTokens" in json_rules.visible(push, json_rules.View.HTTP)
-    assert "username" not in json_rules.visible(tweet, json_rules.View.HTTP)
+def test_private_keys_are_for_their_owner():
+    push = read({"type": "NOTIFICATION", "androidTokens": {"phone": "secret", "gone": ""}})
+    tweet = read({"type": "TWITTER", "token": "secret", "username": "secret bird"})
+    tiles = read({"type": "DEVICE_TILES", "templates": [{"widgets": [push, tweet]}, {"name": "bare"}]})
+    for widget in (push, tweet, tiles):
+        text = json_rules.encode(json_rules.visible(widget, json_rules.View.FULL))
+        assert b"secret" in text
+        text = json_rules.encode(json_rules.visible(widget, json_rules.View.PUBLIC))
+        assert b"secret" not in text
+    assert json_rules.visible(tiles, json_rules.View.PUBLIC)["templates"][1] == tiles["templates"][1]
 
 
 KEYS = sorted(

@@ -7,6 +7,7 @@ import json
 import pytest
 from state_world import NOW
 from vpin_state.profile import pins_storage
+from vpin_state.properties import with_property
 
 OK = 200
 CREATE_DASH, UPDATE_DASH, DELETE_DASH, SETTINGS, ACTIVATE, DEACTIVATE = 21, 22, 23, 38, 7, 8
@@ -86,12 +87,20 @@ def test_no_token_means_no_values_either(world):
     dash = {
         "id": 2,
         "devices": [{"id": 0}],
-        "widgets": [on_pin("SLIDER", 1, 1, value="5"), on_pin("WEBHOOK", 2, 1, value="6")],
+        "widgets": [
+            on_pin("SLIDER", 1, 1, value="5"),
+            on_pin("WEBHOOK", 2, 1, value="6"),
+            on_pin("TABLE", 3, 2, rows=[{"id": 1}], currentRowIndex=1),
+            widget("DEVICE_TILES", 4, templates=[{"id": 1, "widgets": [on_pin("LED", 5, 3, value="7")]}]),
+        ],
     }
     assert world.app_status(CREATE_DASH, "no_token", dash) == OK
     got = world.profile(2)
     assert "token" not in got["devices"][0]
-    assert not [w for w in got["widgets"] if "value" in w]
+    slider, hook, table, tiles = got["widgets"]
+    inner = tiles["templates"][0]["widgets"][0]
+    assert not [w for w in (slider, hook, table, inner) if "value" in w]
+    assert ("rows" not in table, table["currentRowIndex"]) == (True, 0)
 
 
 def test_a_face_costs_nothing(world):
@@ -256,15 +265,18 @@ def test_a_deleted_device_is_forgotten_everywhere(world):
     world.app_status(CREATE_WIDGET, 1, on_pin("SLIDER", 1, 5, deviceId=1))
     world.app_status(CREATE_WIDGET, 1, widget("DEVICE_TILES", 2))
     world.app_status(CREATE_TEMPLATE, 1, 2, {"id": 1, "deviceIds": [1, 0], "pin": {"pin": 9, "pinType": "VIRTUAL"}})
+    world.app_status(CREATE_WIDGET, 1, on_pin("TABLE", 3, 7, deviceId=1))
     board_writes(world, 5, "x", board)
     board_writes(world, 6, "y", board)
+    board_writes(world, 7, "add\x001\x00n\x00v", board)
     assert world.app_status(DELETE_DEVICE, 1, 1) == OK
     assert board.closing
     got = world.profile()
     assert "pinsStorage" not in got
-    selector, slider, tiles = got["dashBoards"][0]["widgets"]
+    selector, slider, tiles, table = got["dashBoards"][0]["widgets"]
     assert selector["deviceIds"] == [0]
     assert "value" not in slider
+    assert not {"value", "rows"} & table.keys()
     assert [t["deviceId"] for t in tiles["tiles"]] == tiles["templates"][0]["deviceIds"] == [0]
     assert world.json(GET_TAGS, 1) == [{"id": 100_000, "name": "t"}]
     world.json(CREATE_DEVICE, 1, {"id": 1, "boardType": "ESP8266"})
@@ -411,6 +423,28 @@ def test_memories_and_owned_keys_survive_an_update(world):
     assert "rows" not in widgets(world)[1]
 
 
+def test_an_update_of_tiles_keeps_all_values_in_them(world):
+    world.app_status(CREATE_WIDGET, 1, widget("DEVICE_TILES", 21))
+    world.app_status(CREATE_TEMPLATE, 1, 21, template(3, widgets=[on_pin("SLIDER", 100, 7, deviceId=-1)]))
+    board_writes(world, 5, "of the tile")
+    board_writes(world, 7, "of the slider")
+    before = widgets(world)[0]
+    stale = {"deviceId": 0, "templateId": 3, "pin": {"pin": 5, "pinType": "VIRTUAL", "value": "stale"}}
+    for sent in ({}, {"tiles": [stale], "templates": [template(4)]}):
+        assert world.app_status(UPDATE_WIDGET, 1, widget("DEVICE_TILES", 21, **sent)) == OK
+        assert widgets(world)[0] == before
+        assert pins_storage(world.account, NOW) == {"1-0-v7": "of the slider"}
+
+
+def test_a_widget_that_changes_its_target_starts_empty(world):
+    world.app_status(CREATE_TAG, 1, {"id": 100_000, "name": "t", "deviceIds": [0]})
+    world.app_status(CREATE_WIDGET, 1, on_pin("TABLE", 1, 5))
+    board_writes(world, 5, "add\x001\x00n\x00v")
+    assert world.app_status(UPDATE_WIDGET, 1, on_pin("TABLE", 1, 5, deviceId=100_000)) == OK
+    assert not {"value", "rows"} & widgets(world)[0].keys()
+    assert pins_storage(world.account, NOW) == {}
+
+
 def test_tabs_take_their_widgets_along(world):
     tabs = widget("TABS", 1, tabs=[{"id": i} for i in range(3)])
     world.app_status(CREATE_WIDGET, 1, tabs)
@@ -544,6 +578,7 @@ def test_a_board_sets_properties(world):
         ((5, "color", "red"), 2),
         ((5, "color", "#fff"), 2),
         ((5, "min", "NaN"), 2),
+        ((5, "min", " "), 2),
         ((5, "maximumFractionDigits", "2.5"), 2),
     ],
 )
@@ -552,6 +587,11 @@ def test_bad_properties_change_nothing(world, parts, status):
     before = widgets(world)
     assert board_sets(world, *parts) == status
     assert widgets(world) == before
+
+
+def test_an_empty_text_of_a_state_is_left_out():
+    button = {"type": "STYLED_BUTTON", "onButtonState": {"text": "On", "textColor": 0}}
+    assert (with_property(button, "onLabel", b"") or {})["onButtonState"] == {"textColor": 0}
 
 
 def test_properties_reach_the_apps_of_an_active_project(world):

@@ -14,7 +14,16 @@ from vpin_state.pins import ANALOG, DIGITAL, KINDS, VIRTUAL
 from vpin_state.profile import pins_storage, widget_json
 from vpin_state.routes import route
 from vpin_state.settling import place_widget
-from vpin_state.values import app_sync, device_sync, device_sync_pin, http_values, message_after_write, pin_modes, store
+from vpin_state.values import (
+    app_sync,
+    clear_for_widget,
+    device_sync,
+    device_sync_pin,
+    http_values,
+    message_after_write,
+    pin_modes,
+    store,
+)
 
 
 def add(world, type_, pin=5, **keys):
@@ -176,6 +185,9 @@ def test_table_rows(world):
     assert len(shown(widget)["rows"]) == 100
     write(world, 5, "clr")
     assert "rows" not in shown(widget)
+    write(world, 5, "add", 1, "", "")
+    assert shown(widget)["rows"] == [{"id": 1, "isSelected": True}], "empty texts are left out"
+    assert apps_hear(world) == ["1-0 vm 5 add 1   true"]
 
 
 def test_player_and_time_input(world):
@@ -206,6 +218,9 @@ def test_merged_and_split_widgets(world):
     write(world, 7, 20)
     assert device_sync_pin(world.device, VIRTUAL, 7, NOW) == [b"vw\x006\x0010", b"vw\x007\x0020"]
     assert http_values(world.device, VIRTUAL, 7, NOW) == [b"10", b"20"]
+    add(world, "RGB", splitMode=True, pins=[stream(8), {"pin": 9}, None, stream(10)])
+    write(world, 8, 1)
+    assert http_values(world.device, VIRTUAL, 10, NOW) == [b"1", b"", b""], "one text per pin, also of one that is none"
 
 
 def test_widgets_behind_a_selector_and_in_templates_have_lists(world):
@@ -262,6 +277,9 @@ def test_a_webhook_keeps_nothing(world):
     write(world, 5, "1")
     assert shown(widget)["value"] == "kept as sent"
     assert pins_storage(world.account, NOW) == {"1-0-v5": "1"}
+    add(world, "DEVICE_SELECTOR", id=200_000, deviceIds=[0])
+    clear_for_widget(world.dash, add(world, "WEBHOOK", deviceId=200_000).json)
+    assert pins_storage(world.account, NOW) == {"1-0-v5": "1"}, "nor does it take anything from the devices behind it"
 
 
 def test_pin_modes(world):

@@ -25,11 +25,7 @@ def bare_project(dash: Dashboard) -> JsonObject:
 def bare_widget(json: JsonObject) -> JsonObject:
     """A copy of a widget without what was written to its pins."""
     json = deepcopy(json)
-    for widget in (json, *(inner for t in json.get("templates", ()) for inner in t.get("widgets", ()))):
-        strip_values(widget)
-        if widget["type"] == "TABLE":
-            widget.pop("rows", None)
-            widget["currentRowIndex"] = 0
+    strip_values(json)
     return json
 
 

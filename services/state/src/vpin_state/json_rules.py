@@ -38,11 +38,10 @@ _SERVER_OWNED = frozenset(
 
 
 class View(Enum):
-    """Who reads it (spec 03, 2.3): the owner; guests and clones; ``GET /{token}/project``."""
+    """Who reads it (spec 03, 2.3): the owner; guests, clones, the pin API, which gives no push tokens away (04, 1.7)."""
 
     FULL = 0
     PUBLIC = 1
-    HTTP = 2
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -153,10 +152,18 @@ def _without_state(device: JsonObject) -> JsonObject:
 
 def visible(widget: JsonObject, view: View) -> JsonObject:
     """The widget's JSON with the keys that the view shows; the same object when that is all of them."""
+    if "templates" in widget and view is not View.FULL:
+        return {**widget, "templates": [_visible_template(template, view) for template in widget["templates"]]}
     hidden = _PRIVATE.get(widget["type"])
-    if view is View.FULL or hidden is None or (view is View.HTTP and widget["type"] == "NOTIFICATION"):
+    if view is View.FULL or hidden is None:
         return widget
     return {key: value for key, value in widget.items() if key not in hidden}
+
+
+def _visible_template(template: JsonObject, view: View) -> JsonObject:
+    if "widgets" not in template:
+        return template
+    return {**template, "widgets": [visible(widget, view) for widget in template["widgets"]]}
 
 
 _PRIVATE = {

@@ -55,8 +55,9 @@ def places(json: JsonObject) -> Iterator[Place]:
 
 def places_for(json: JsonObject, target: int) -> Iterator[Place]:
     """The pins that a widget behind a selector or in a template names, as those of one of the devices behind it."""
-    for holder in [json] if KINDS[json["type"]].pins == "one" else json.get("pins", ()):
-        yield from _place(holder, target)
+    if json["type"] != "WEBHOOK":
+        for holder in [json] if KINDS[json["type"]].pins == "one" else json.get("pins", ()):
+            yield from _place(holder, target)
 
 
 def _place(holder: JsonObject | None, target: int) -> Iterator[Place]:
@@ -165,12 +166,18 @@ def _text(values: Values, holder: JsonObject, target: int) -> str | None:
 
 
 def strip_values(json: JsonObject) -> None:
-    """Take every value out of a widget's JSON, for nothing."""
+    """Take what was written to its pins out of a widget's JSON, for nothing; rows of a table and widgets in templates too."""
     if KINDS[json["type"]].pins == "one":
         json.pop("value", None)
+    if json["type"] == "TABLE":
+        json.pop("rows", None)
+        json["currentRowIndex"] = 0
     for holder in [*json.get("pins", ()), *(tile.get("pin") for tile in json.get("tiles", ()))]:
         if holder is not None:
             holder.pop("value", None)
+    for template in json.get("templates", ()):
+        for widget in template.get("widgets", ()):
+            strip_values(widget)
 
 
 def clear_for_widget(dash: Dashboard, json: JsonObject, *, template: JsonObject | None = None) -> None:

@@ -56,10 +56,14 @@ def with_property(json: JsonObject, name: str, value: bytes) -> JsonObject | Non
     read = _read(PROPERTIES[name], value)
     key, _, inner = path.partition(".")
     if inner:  # of a styled button's state; without that object it has no effect
-        return {**json, key: {**json[key], inner: read}} if key in json else json
+        return {**json, key: _without_empty({**json[key], inner: read})} if key in json else json
     if name == "color":
         return {**json, "color": read, "isDefaultColor": False}
     return {**json, key: read}
+
+
+def _without_empty(state: JsonObject) -> JsonObject:
+    return {key: value for key, value in state.items() if value != ""}
 
 
 def _with_url(json: JsonObject, value: bytes) -> JsonObject | None:
@@ -84,6 +88,8 @@ def _read(kind: str, value: bytes) -> Any:
         case "color":
             return _color(text)
         case _:
+            if not text.strip():  # in JSON that is 0
+                raise Refused(Status.ILLEGAL_COMMAND)
             try:
                 return schema.reader(kind)(text)
             except Refused:

@@ -214,7 +214,7 @@ def _map(read: Reader) -> Reader:
     def read_map(raw: Any) -> dict[str, Any]:
         if type(raw) is not dict:
             raise bad()
-        return {key: read(value) for key, value in raw.items() if value is not None}
+        return {key: text for key, value in raw.items() if value is not None and (text := read(value)) != ""}
 
     return read_map
 

@@ -97,6 +97,8 @@ def _forget_device(json: JsonObject, device_id: int) -> JsonObject:
         if "tiles" in json:
             changed["tiles"] = [t for t in json["tiles"] if t["deviceId"] != device_id]
         return changed
+    if json["type"] == "TABLE" and json["deviceId"] == device_id:
+        return {**{key: value for key, value in json.items() if key != "rows"}, "currentRowIndex": 0}
     if json["type"] == "REPORT" and "reports" in json:
         return {**json, "reports": [_without_source(r, device_id) for r in json["reports"]]}
     return json

@@ -206,7 +206,8 @@ def _widget_values(dash: Dashboard, widget: Widget, place: Place) -> list[bytes]
     json = widget.json
     pin = pin_of(dash, place)
     if _is_split(json):
-        pins = [pin_of(dash, p) for p in places(json)]
+        shown = {id(p.holder): pin_of(dash, p) for p in places(json)}
+        pins = [shown.get(id(entry)) for entry in json["pins"] if entry is not None]
         return [b"" if p is None or p.value is None else p.value for p in pins]
     if widget.type == "TABLE":
         return [_row_parts(row) for row in json.get("rows", ())]

@@ -150,12 +150,8 @@ def _edit_table(fx: Effects, json: JsonObject, value: bytes) -> JsonObject:
 
 
 def _row(row_id: int, name: bytes, value: bytes) -> JsonObject:
-    return {
-        "id": row_id,
-        "name": name.decode(errors="replace"),
-        "value": value.decode(errors="replace"),
-        "isSelected": True,
-    }
+    texts = {"name": name.decode(errors="replace"), "value": value.decode(errors="replace")}
+    return {"id": row_id, **{key: text for key, text in texts.items() if text}, "isSelected": True}
 
 
 _INTERPRETERS: dict[str, Callable[[Effects, JsonObject, bytes], JsonObject]] = {

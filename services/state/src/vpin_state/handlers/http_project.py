@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from vpin_messages.jobs import Job
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from vpin_state.effects import Effects
     from vpin_state.model import Device
 
-_HIDDEN = frozenset(("androidTokens", "iOSTokens", "token", "secret", "username"))
-"""Of notification and Twitter widgets: a device token must not give them away."""
-
 _json = msgspec.json.Encoder().encode
 
 
@@ -34,16 +31,7 @@ def project(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     """The project with the values of its widgets, without anything secret."""
     if device.dash.id == NO_PROJECT:
         return NOT_ACTIVE
-    found = dashboard_json(device.dash, fx.now, View.HTTP)
-    if "widgets" in found:
-        found["widgets"] = [_without_secrets(widget) for widget in found["widgets"]]
-    return PinReply(200, _json(found))
-
-
-def _without_secrets(widget: dict[str, Any]) -> dict[str, Any]:
-    if widget["type"] not in ("NOTIFICATION", "TWITTER"):
-        return widget
-    return {key: value for key, value in widget.items() if key not in _HIDDEN}
+    return PinReply(200, _json(dashboard_json(device.dash, fx.now, View.PUBLIC)))
 
 
 @operation("cloneLink")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 
+_MEMORY = {"TABLE": ("rows", "currentRowIndex"), "PLAYER": ("isOnPlay",)}
+"""Keys that writes have made what they are: as the value, they stay while the pin stays."""
+
+
 @handles(Command.CREATE_WIDGET, APP)
 def create(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     """`dash·json`, or `dash·tilesWidget·template·json` for a widget inside a tile template."""
@@ -78,15 +82,17 @@ def update(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
 def _replace(widget: Widget, json: JsonObject, now: int) -> None:
     """The new JSON in place of the old one, with what is kept of that: values, rows, reports, tiles, push tokens."""
     dash, old = widget.dash, widget.json
+    json = _with_owned(old, json)
     before, after = set(reach(dash, old)), set(reach(dash, json))
-    same = set() if json["type"] in OWN_WORD else before & after
+    moved = json["type"] in OWN_WORD or json.get("deviceId") != old.get("deviceId")
+    same = set() if moved else before & after
     for place in places(json):
         pin = pin_of(dash, place)
         if place.key in same and pin is not None and pin.known:
             place.holder.pop("value", None)
     clear_pins(dash, before | after, same | _shown_by_others(dash, widget))
     absorb(dash, json, now)
-    widget.json = json | _kept(old, json, moved=not same)
+    widget.json = _with(json, old, _MEMORY.get(json["type"], ())) if same else json
     widget.changed()
     dash.reshape()
 
@@ -95,21 +101,22 @@ def _shown_by_others(dash: Dashboard, widget: Widget | None) -> set[Key]:
     return {place.key for other in dash.widgets if other is not widget for place in places(other.json)}
 
 
-def _kept(old: JsonObject, new: JsonObject, *, moved: bool) -> JsonObject:
-    """What an update can't change (spec 02, 8; 03, 8.3)."""
+def _with_owned(old: JsonObject, new: JsonObject) -> JsonObject:
+    """The new JSON with what an update can't change (spec 02, 8; 03, 8.3)."""
     match new["type"]:
         case "NOTIFICATION":
-            return {key: {**old[key], **new.get(key, {})} for key in ("androidTokens", "iOSTokens") if key in old}
+            return new | {key: {**old[key], **new.get(key, {})} for key in ("androidTokens", "iOSTokens") if key in old}
         case "REPORT":
-            return {"reports": old.get("reports", [])}
+            return _with(new, old, ("reports",))
         case "DEVICE_TILES":
-            return {"templates": old.get("templates", []), "tiles": old.get("tiles", [])}
-        case "TABLE" if not moved:
-            return {"rows": old.get("rows", []), "currentRowIndex": old["currentRowIndex"]}
-        case "PLAYER" if not moved:
-            return {"isOnPlay": old["isOnPlay"]}
+            return _with(new, old, ("templates", "tiles"))
         case _:
-            return {}
+            return new
+
+
+def _with(new: JsonObject, old: JsonObject, keys: tuple[str, ...]) -> JsonObject:
+    """The new JSON, but these keys as the old one has them, be it not at all."""
+    return {key: value for key, value in new.items() if key not in keys} | {k: old[k] for k in keys if k in old}
 
 
 def _lost_tab(old: JsonObject, new: JsonObject | None, json: JsonObject) -> bool:
