@@ -14,7 +14,7 @@ from vpin_gateway_hw.app import GatewayHardware
 from vpin_messages.slab import Down, Side, Up, shard_of
 from vpin_protocol import Command, Frame, hardware_frame, hardware_response
 from vpin_runtime.settings import Settings
-from vpin_sessions import session as sessions
+from vpin_sessions import login
 from vpin_sessions.quota import BURST
 from vpin_sessions.testing import Client, Owner, owned_bus, trusting
 from websockets.asyncio.client import connect
@@ -212,7 +212,7 @@ async def test_idle_time_can_be_switched_off(settings):
 
 
 async def test_a_login_without_an_answer_ends(settings, monkeypatch):
-    monkeypatch.setattr(sessions, "ANSWER_WITHIN", 0.3)
+    monkeypatch.setattr(login, "ANSWER_WITHIN", 0.3)
     async with running(settings) as (service, owner):
         owner.mute = True
         board = await Client.connect(port(service))

@@ -1,9 +1,9 @@
-"""One client: its connection, the framing of its stream, its log-in, its way up. The hot path is :meth:`Session.feed`.
+"""One client: its connection, the framing of its stream, its way up. The hot path is :meth:`Session.feed`.
 
 A session goes through these states, and knows them by its attributes:
 
-* *entry*: no ``prefix`` yet. Its first frame is sent to the entry queue, what comes behind it is kept (``waiting``);
-  the answer lets it try again, opens it or closes it.
+* *entry*: it has a ``login`` (:mod:`vpin_sessions.login`). Its first frame is sent to the entry queue, what comes behind it
+  is kept; the answer lets it try again, opens it or closes it.
 * *open*: ``prefix`` is the head of its up entries. Each read becomes one entry with the whole frames in it.
 * *closing*: nothing is read or written any more; it is cut off when the client does not take the rest in time.
 
@@ -19,11 +19,12 @@ from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, cast
 
-from vpin_messages.entry import EntryAnswer, EntryRequest, Grant
+from vpin_messages.entry import EntryAnswer, Grant
 from vpin_messages.slab import UP, Up, shard_of
-from vpin_protocol import Command, ProtocolError, Reason
+from vpin_protocol import ProtocolError, Reason
 
 from vpin_sessions.kind import Kind
+from vpin_sessions.login import LogIn
 from vpin_sessions.quota import Bucket, first_frames
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ WRITE_HIGH = 256 * 1024
 """Bytes in the write buffer from which on the client is watched for reading too slowly."""
 WRITE_LIMIT = 16 * 1024 * 1024
 """Bytes in the write buffer at which the client is cut off."""
-ANSWER_WITHIN = 10.0
-"""Seconds a log-in may take."""
-MAIL_WITHIN = 75.0
-"""Seconds the answer to a forgotten password may take: it waits for the mail server, to which notify gives a minute."""
 LINGER = 5.0
 """Seconds a closing connection has to take what is written."""
 
@@ -68,21 +65,19 @@ class Session(asyncio.Protocol):
         "_need",
         "_tail",
         "address",
-        "attempts",
         "closing",
         "due",
         "emit",
         "gateway",
         "kind",
         "limit",
+        "login",
         "number",
         "opening",
         "paused",
         "prefix",
-        "registered",
         "shard",
         "transport",
-        "waiting",
         "wake",
         "write",
     )
@@ -102,9 +97,7 @@ class Session(asyncio.Protocol):
         self.shard = -1
         self.prefix = b""  # an up entry of frames up to its length
         self.opening = b""
-        self.attempts = 0
-        self.registered = False
-        self.waiting = False  # for the answer to a command before the log-in
+        self.login: LogIn | None = LogIn(self)
         self.closing = False
         self.paused = False
         self.due = inf  # by when an answer has come, or the connection is gone
@@ -132,7 +125,7 @@ class Session(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
         self.write = self.emit = discard
-        self._tail = None
+        self._tail = self.login = None
         self.gateway.leave(self)
 
     def pause_writing(self) -> None:
@@ -162,14 +155,14 @@ class Session(asyncio.Protocol):
         if tail is not None:
             tail += data
             if len(tail) < self._need:
-                if self.waiting and len(tail) > HOLD:
+                if self.login is not None:
                     self.control_reading()
                 return
             data, self._tail = bytes(tail), None
-        if self.prefix:
+        if self.login is None:
             self._forward(data)
         else:
-            self._knock(data)
+            self.login.knock(data)
 
     def _forward(self, data: bytes) -> None:
         """The whole frames of an open session, as one up entry."""
@@ -186,11 +179,11 @@ class Session(asyncio.Protocol):
             if whole:
                 self._add(self.prefix + _pack_length(len(whole)) + whole)
         if broken is not None:
-            self._break(broken.reason)
+            self.refuse(broken.reason)
         elif end < len(data):
-            self._keep(data[end:])
+            self.keep(data[end:])
 
-    def _keep(self, rest: bytes) -> None:
+    def keep(self, rest: bytes) -> None:
         """Wait until the frame that begins with ``rest`` is whole."""
         header = self.kind.header
         self._need = header.size
@@ -209,7 +202,8 @@ class Session(asyncio.Protocol):
             self.write(self.kind.response(dropped, 1))
         return data[:end]
 
-    def _break(self, reason: Reason) -> None:
+    def refuse(self, reason: Reason) -> None:
+        """Close the connection: no client that keeps to the protocol sends this."""
         if reason is Reason.OVERSIZE:
             self.gateway.tally.oversize += 1
         else:
@@ -218,71 +212,29 @@ class Session(asyncio.Protocol):
 
     # the log-in
 
-    def _knock(self, data: bytes) -> None:
-        """The first frame is a command before the log-in; what is behind it waits for the answer."""
-        header = self.kind.header
-        if len(data) < header.size:
-            self._keep(data)
-            return
-        command, message_id, length = header.unpack_from(data)
-        admission = self.kind.admitted.get(command)
-        end = header.size + length
-        if admission is None:
-            self.gateway.tally.refused += 1
-            self.close()
-        elif length > admission.longest:
-            self._break(Reason.OVERSIZE)
-        elif len(data) < end:
-            self._keep(data)
-        elif admission.refusal is not None:
-            self.write(self.kind.response(message_id, admission.refusal))
-            self.close()
-        else:
-            self._ask(admission.command, message_id, data[header.size : end])
-            self._tail, self._need = bytearray(data[end:]), _ENDLESS
-            self.control_reading()
-
-    def _ask(self, command: int, message_id: int, body: bytes) -> None:
-        self.waiting = True
-        self.due = self.gateway.clock() + (MAIL_WITHIN if command == Command.RESET_PASSWORD else ANSWER_WITHIN)
-        self.gateway.wheel.watch(self)
-        request = EntryRequest(
-            session=self.number,
-            side=int(self.kind.side),
-            command=int(command),
-            message_id=message_id,
-            body=body,
-            address=self.address,
-            attempts=self.attempts,
-            registered=self.registered,
-        )
-        self.attempts += 1
-        self.gateway.uplinks.ask(request)
-
     def answered(self, answer: EntryAnswer) -> None:
-        """The answer to the command before the log-in: write it, then open, close, or go on with what was kept."""
-        if not self.waiting or self.closing:
-            return
-        self.waiting, self.due = False, inf
-        self.registered = self.registered or answer.registered
-        rest, self._tail = self._tail, None
-        if answer.frames:
-            self.write(answer.frames)
-        if answer.close:
-            self.close()
-            return
-        if answer.grant is not None:
-            self._open(answer.grant)
-        if rest:
-            self.feed(bytes(rest))
+        """The answer to a command before the log-in."""
+        if self.login is not None and self.login.waiting and not self.closing:
+            self.login.answered(answer)
+
+    def hold(self, rest: bytes) -> None:
+        """Keep what comes until it is released: the client waits for an answer."""
+        self._tail, self._need = bytearray(rest), _ENDLESS
         self.control_reading()
 
-    def _open(self, grant: Grant) -> None:
+    def release(self) -> bytes:
+        """What was kept, which is the caller's to feed."""
+        rest, self._tail = self._tail, None
+        return bytes(rest) if rest else b""
+
+    def open(self, grant: Grant) -> None:
+        """The client is logged in: from here on its frames go to the owner of its account."""
         self.shard = shard_of(grant.account, self.gateway.shards)
         ids = (grant.account, grant.dash, grant.device, grant.credential)
         self.prefix = UP.pack(Up.FRAMES, self.kind.side, self.number, *ids, 0)[:-4]
         self.opening = grant.opening
         self.address = ""
+        self.login = None
         self._add = self.gateway.uplinks.add[self.shard]
         self.tell(Up.OPEN, self.opening)
         self.gateway.opened()
@@ -297,10 +249,7 @@ class Session(asyncio.Protocol):
         """Read, or leave the bytes in the socket, as the pressure of the shard and the log-in demand."""
         if self.closing:
             return
-        if self.prefix:
-            stop = self.shard in self.gateway.pressed
-        else:
-            stop = self.waiting and self._tail is not None and len(self._tail) > HOLD
+        stop = self._has_enough() if self.login is not None else self.shard in self.gateway.pressed
         if (stop or self.gateway.stopping) and not self.paused:
             self.paused = True
             self.transport.pause_reading()
@@ -325,7 +274,7 @@ class Session(asyncio.Protocol):
         tally = self.gateway.tally
         if self.closing:
             self.transport.abort()
-        elif self.waiting and self.due <= self.gateway.clock():
+        elif self.due <= self.gateway.clock():
             tally.unanswered += 1
             self.close()
         else:
@@ -350,6 +299,11 @@ class Session(asyncio.Protocol):
         """Drop the connection and what is still to be written."""
         self.begin_close(LINGER)
         self.transport.abort()
+
+    def _has_enough(self) -> bool:
+        """The client waits for its log-in, and no more is kept of it meanwhile."""
+        waits = self.login is not None and self.login.waiting
+        return waits and self._tail is not None and len(self._tail) > HOLD
 
     def _emit_jammed(self, data: bytes) -> None:
         """Write while the client is behind with reading."""
