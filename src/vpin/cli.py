@@ -70,11 +70,10 @@ def run(server_properties: Properties = None, config: Toml = None) -> None:
 
     from vpin.embedded import wire_embedded
     from vpin.welcome import welcome
-    from vpin.wiring import effective, prepare_database
+    from vpin.wiring import effective
 
     settings = effective("embedded", load(server_properties, config))
-    _, new_password = asyncio.run(prepare_database(settings))
-    tell_first_password(settings, new_password)
+    prepare(settings)
     raise typer.Exit(
         run_service(
             "embedded",
@@ -204,12 +203,8 @@ def certificate(server_properties: Properties = None, config: Toml = None) -> No
 @database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))
 def db_upgrade(server_properties: Properties = None, config: Toml = None) -> None:
     """Bring the database to this version's schema; make the first administrator when there is none."""
-    from vpin.wiring import prepare_database
-
-    settings = load(server_properties, config)
-    migrated, new_password = asyncio.run(prepare_database(settings))
+    migrated = prepare(load(server_properties, config))
     typer.echo("The database was brought to this version." if migrated else "The database has this version already.")
-    tell_first_password(settings, new_password)
 
 
 @app.command(
@@ -244,7 +239,10 @@ def import_blynk(
 
     def confirm() -> bool:
         if sys.stdin.isatty():
-            return typer.confirm("Take it over?")
+            try:
+                return typer.confirm("Take it over?")
+            except typer.Abort:  # Ctrl-C, Ctrl-D
+                return False
         typer.echo("Run it again with --yes to take it over.")
         return False
 
@@ -380,21 +378,38 @@ def load(server_properties: Path | None = None, config: Path | None = None) -> S
 
 def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
     """Open the database, use it, close it. Ends the program with a message when that is impossible."""
-    from vpin_store import StoreUnavailable, open_store
+    from vpin_store import StoreUnavailable, WrongSchema, check_schema, open_store
 
     from vpin.accounts import AccountError
     from vpin.wiring import database_url
 
     async def work() -> T:
-        async with open_store(database_url(settings), connections=1) as store:
+        url = database_url(settings)
+        if not await check_schema(url):
+            raise WrongSchema("there is no database yet: `vpin run` or `vpin db upgrade` makes it")
+        async with open_store(url, connections=1) as store:
             return await use(store)
 
     try:
         return asyncio.run(work())
-    except AccountError as error:
+    except (AccountError, WrongSchema) as error:
         fail(str(error))
     except StoreUnavailable as error:
         fail(f"the database does not answer: {error}\n`vpin doctor` tells more.")
+
+
+def prepare(settings: Settings) -> bool:
+    """Make the database ready to be used; whether it had to be migrated. Ends the program with a message if that fails."""
+    from vpin_store import StoreUnavailable, WrongSchema
+
+    from vpin.wiring import prepare_database
+
+    try:
+        migrated, new_password = asyncio.run(prepare_database(settings))
+    except (StoreUnavailable, WrongSchema, OSError) as error:
+        fail(f"the database cannot be used: {error}")
+    tell_first_password(settings, new_password)
+    return migrated
 
 
 def tell_first_password(settings: Settings, password: str) -> None:

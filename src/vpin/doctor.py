@@ -101,18 +101,20 @@ def _is_vpin(scheme: str, host: str, number: int) -> bool:
 
 
 async def database(settings: Settings) -> Finding:
-    from vpin_store import StoreUnavailable, is_current
+    from vpin_store import StoreUnavailable, WrongSchema, check_schema
 
     url = database_url(settings)
     if url.startswith("sqlite") and not (settings.data / "vpin.db").exists():
         return Finding("database", Level.GOOD, "SQLite, made at the first start")
     try:
         async with asyncio.timeout(REACH_SECONDS):
-            current = await is_current(url)
+            has_tables = await check_schema(url)
     except (StoreUnavailable, TimeoutError) as error:
         return Finding("database", Level.BAD, f"no answer: {error}", "Start PostgreSQL or correct VPIN_DATABASE_URL.")
-    if not current:
-        return Finding("database", Level.BAD, "has another version's schema", "Run `vpin db upgrade`.")
+    except WrongSchema as error:
+        return Finding("database", Level.BAD, str(error), "Or restore a backup: `vpin restore --replace`.")
+    if not has_tables:
+        return Finding("database", Level.BAD, "is empty", "Run `vpin db upgrade`.")
     return Finding("database", Level.GOOD, "reachable, schema of this version")
 
 

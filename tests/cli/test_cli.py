@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,11 @@ from typer.testing import CliRunner
 
 from vpin.bench.cli import app as bench
 from vpin.cli import app
+from vpin.keeping.cli import register as keep
 
 Vpin = Callable[..., Any]
+
+keep(app)  # as the program does when one of these commands is meant
 
 
 @pytest.fixture
@@ -87,6 +92,37 @@ def test_a_given_password_of_the_administrator_is_not_shown(vpin: Vpin):
     done = vpin("db", "upgrade", env={"VPIN_ADMIN_EMAIL": "root@example.org", "VPIN_ADMIN_PASSWORD": "given-secret"})
     assert "given-secret" not in done.output
     assert "root@example.org" in vpin("user", "list").output
+
+
+COMMANDS = [["run"], ["db", "upgrade"], ["user", "list"], ["export", "out"], ["backup", "b"], ["doctor"]]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("state", ["newer", "no database"])
+def test_a_database_that_cannot_be_used_is_told_and_not_touched(
+    vpin: Vpin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, command: list[str]
+):
+    monkeypatch.chdir(tmp_path)
+    database = tmp_path / "data" / "vpin.db"
+    assert vpin("db", "upgrade").exit_code == 0
+    if state == "newer":
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+            connection.commit()
+    else:
+        database.write_bytes(b"neither SQLite nor anything" * 99)
+    before = database.read_bytes()
+    done = vpin(*command)
+    assert done.exit_code == (1 if command == ["doctor"] else 2), done.output
+    assert ("a newer version of vpin" if state == "newer" else "not a database") in done.output
+    assert database.read_bytes() == before
+
+
+def test_without_a_database_there_are_no_accounts_to_work_with(vpin: Vpin, tmp_path: Path):
+    for command in (["user", "list"], ["user", "passwd", "anna@example.org", "--password", "x"]):
+        done = vpin(*command)
+        assert (done.exit_code, "there is no database yet" in done.output) == (2, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_accounts(vpin: Vpin):

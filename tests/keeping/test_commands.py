@@ -85,6 +85,17 @@ def test_old_backups_go_and_nothing_else(vpin: Run, filled: Path, tmp_path: Path
     assert left[1:3] == [dated(folder, now - timedelta(days)).name for days in (2, 1)]
 
 
+def test_thirty_backups_stay_if_nothing_is_said(vpin: Run, filled: Path, tmp_path: Path):
+    folder = tmp_path / "days"
+    folder.mkdir()
+    now = datetime.now(UTC)
+    for days in range(1, 35):
+        dated(folder, now - timedelta(days)).touch()
+    assert b"Removed" not in vpin("backup", "days/", "--keep", "0").stderr
+    assert b"older backups" in vpin("backup", "days").stderr
+    assert len(list(folder.iterdir())) == 30
+
+
 def test_a_file_is_whole_or_not_there(tmp_path: Path):
     path = tmp_path / "b"
     with pytest.raises(TypeError), whole_file(path) as file:

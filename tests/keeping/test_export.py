@@ -131,6 +131,31 @@ async def test_clones_go_along_and_devices_without_a_project_stay_behind(store: 
     assert b"loose" not in (out / f"{email(0)}.Blynk.user").read_bytes()
 
 
+async def test_codes_of_nobody_go_along_with_all_accounts(store: Store, tmp_path: Path):
+    """They came with an import, which does not know whose they were."""
+    await store.commit(Changes(tokens=[TokenRow("n" * 32, "clone", 0, 1, 0, 0, b'{"id":1,"name":"x"}')]))
+    accounts = await all_accounts(store)
+    await export(store, tmp_path / "some", accounts[:1], history=False)
+    assert not (tmp_path / "some" / "clone").exists()
+    counts = await export(store, tmp_path / "all", accounts, history=False, nobodys=True)
+    assert counts["clones"] == 1
+    assert [path.name for path in Folder(tmp_path / "all").clones] == ["n" * 32]
+
+
+async def test_history_of_an_odd_address_comes_back(store: Store, tmp_path: Path):
+    rows = await whole(store, 0)
+    odd = rows.account._replace(email="50%/year@example.org", app_name="Blynk")
+    await store.commit(Changes(accounts=[odd]))
+    await export(store, tmp_path / "out", [odd])
+    again = f"sqlite:///{tmp_path}/again.db"
+    await upgrade(again)
+    async with open_store(again) as other:
+        await taken(other, tmp_path / "out")
+        found = await other.find_account(odd.email, "Blynk")
+        assert found
+        assert len(await other.history.streams([found.id])) == len(await store.history.streams([odd.id])) > 0
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", ".", "a\0b", "100%"])
 def test_names_that_users_choose_stay_in_the_folder(name: str, tmp_path: Path):
     path = tmp_path / file_name(f"{name}.user")

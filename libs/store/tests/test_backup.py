@@ -9,21 +9,23 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from vpin_store import in_use, open_store, schema, upgrade
+from vpin_store import StoreUnavailable, in_use, open_store, schema, upgrade
 from vpin_store.backup import BackupError, check, restore, save
 from vpin_store.backup.archive import Column, End, Head, Reader, TableHead, Writer
-from vpin_store.backup.snapshot import LEFT_OUT, TABLES
+from vpin_store.backup.snapshot import COUNTED, LEFT_OUT, TABLES
 from vpin_store.history import Step
-from vpin_store.migrations import HEAD, is_current, run_alembic
+from vpin_store.migrations import HEAD, create_engine, is_current, run_alembic
+from vpin_store.postgres_history import SLOTS
 from vpin_store.rows import Changes, PointRow, StreamKey
 from vpin_store.schema import Table
 
-from .samples import account, dashboard, device, token, value, widget
+from .samples import account, dashboard, device, template, token, value, widget
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +102,30 @@ async def saved(url: str) -> bytes:
 def test_every_table_is_in_a_backup_or_left_out_on_purpose():
     assert {*TABLES, *LEFT_OUT} == set(schema.TABLES)
     assert {table.name for table in LEFT_OUT} == {"shard_owner", "notification_job"}
+
+
+async def test_nothing_that_the_database_has_is_forgotten(empty_url: str):
+    """Asked of the database itself: whoever adds a table or a sequence has to say whether backups have it."""
+    await upgrade(empty_url)
+    engine = create_engine(empty_url)
+    async with engine.connect() as connection:
+        if empty_url.startswith("sqlite"):
+            found = await connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = {name for (name,) in found if not name.startswith("sqlite_")}
+            sql = "SELECT name FROM sqlite_master WHERE upper(sql) LIKE '%AUTOINCREMENT%'"
+            counted = {name for (name,) in await connection.exec_driver_sql(sql)}
+        else:
+            kinds = "c.relkind IN ('r', 'p') AND NOT c.relispartition"
+            sql = "SELECT relname FROM pg_class c WHERE relnamespace = 'public'::regnamespace AND "
+            parts = {f"passing_{n}" for n in range(SLOTS)}  # children of a table by inheritance
+            names = {name for (name,) in await connection.exec_driver_sql(sql + kinds)} - parts
+            counted = {name for (name,) in await connection.exec_driver_sql(sql + "c.relkind = 'S'")}
+            counted = {name.removesuffix("_id_seq") for name in counted} - {"history_batch"}
+    await engine.dispose()
+    assert names == {table.name for table in (*TABLES, *LEFT_OUT)} | {"alembic_version"}
+    assert counted == set(COUNTED)
+    counters = contents(await saved(empty_url))[1].counters
+    assert "history_batch" in counters or empty_url.startswith("sqlite")
 
 
 async def test_every_table_moves_from_one_database_to_another(empty_url: str, other_url: str):
@@ -257,6 +283,105 @@ async def test_names_that_are_no_names_never_reach_a_statement(empty_url: str):
     Writer(file, Head(1, HEAD, 0, "sqlite", (bad,))).end({})
     with pytest.raises(BackupError, match="no backup"):
         await restore(empty_url, BytesIO(file.getvalue()))
+
+
+def forged(*tables: tuple[Table, list[tuple[Any, ...]]], revision: str = HEAD) -> bytes:
+    """A backup whose checksum is right and whose contents are not."""
+    file = BytesIO()
+    writer = Writer(file, head(tuple(table for table, _ in tables), revision))
+    for place, (_, rows) in enumerate(tables):
+        writer.add(place, rows)
+    writer.end({})
+    return file.getvalue()
+
+
+SECRET = "secret-token-of-a-board"
+
+
+@pytest.mark.parametrize("what", ["twice", "not null", "too long", "too large", "no table", "no revision", "foreign"])
+async def test_rows_that_a_database_refuses_are_told_without_them_and_nothing_is_changed(empty_url: str, what: str):
+    await upgrade(empty_url)
+    async with open_store(empty_url) as store:
+        await store.commit(Changes(accounts=[account(1)], dashboards=[dashboard(1, 1)]))
+    before = contents(await saved(empty_url))[0]
+    row = (SECRET, "device", 1, 1, 0, 0, None)
+    stranger = replace(schema.TOKEN, name="alembic_version" if what == "foreign" else "stranger")
+    backup = {
+        "twice": lambda: forged((schema.TOKEN, [row, row])),
+        "not null": lambda: forged((schema.TOKEN, [(SECRET, None, *row[2:])])),
+        "too long": lambda: forged((schema.TOKEN, [(*row, 1)])),
+        "too large": lambda: forged((schema.TOKEN, [(SECRET, "device", 1 << 63, *row[3:])])),
+        "no table": lambda: forged((stranger, [row])),
+        "no revision": lambda: forged((schema.TOKEN, [row]), revision="0000"),
+        "foreign": lambda: forged((stranger, [row])),
+    }[what]()
+    with pytest.raises(BackupError) as refused:
+        await restore(empty_url, BytesIO(backup), replace=True)
+    assert SECRET not in str(refused.value)
+    assert contents(await saved(empty_url))[0] == before
+
+
+async def test_a_template_alone_makes_a_database_full(empty_url: str):
+    """Whoever works with the API only has neither projects nor log-ins of an app."""
+    await upgrade(empty_url)
+    async with open_store(empty_url) as store:
+        await store.commit(Changes(accounts=[account(1, last_login_at=0)], templates=[template(1, "TMPL12345678")]))
+    with pytest.raises(BackupError, match="--replace"):
+        await restore(empty_url, BytesIO(full()))
+
+
+@pytest.mark.parametrize("damage", ["no database", "pages"])
+async def test_a_damaged_file_of_sqlite_is_told_and_replaced(tmp_path: Path, damage: str):
+    path = tmp_path / "vpin.db"
+    url = f"sqlite:///{path}"
+    await upgrade(url)
+    if damage == "no database":
+        path.write_bytes(b"x" * 20_000)
+        (tmp_path / "vpin.db-wal").write_bytes(b"of the damaged one")
+    else:
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"x" * 4096 * 40)
+    with pytest.raises(BackupError, match=r"cannot be read|not a database"):
+        await saved(url)
+    with pytest.raises(BackupError, match="damaged"):
+        await restore(url, BytesIO(full()))
+    await restore(url, BytesIO(full()), replace=True)
+    assert contents(await saved(url))[0] == contents(full())[0]
+
+
+@pytest.mark.integration
+async def test_a_database_that_goes_away_while_a_backup_is_made_is_told(postgres_database: str):
+    await restore(postgres_database, BytesIO(full()))
+    engine = create_engine(postgres_database)
+    file = BytesIO()
+    cut: list[int] = []
+
+    async with engine.connect() as other:
+        sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vpin backup'"
+
+        def tell(done: int, total: int) -> None:
+            if done > 20 and not cut:
+                cut.append(done)
+                loop.call_soon(task.set_result, None)
+
+        loop = asyncio.get_running_loop()
+        task: asyncio.Future[None] = loop.create_future()
+
+        async def terminate() -> None:
+            await task
+            await other.exec_driver_sql(sql)
+
+        async def save_until_it_is_cut() -> None:
+            async with asyncio.timeout(20):
+                while True:  # one may be done before it hears of it
+                    await save(postgres_database, file, tell)
+
+        killer = asyncio.create_task(terminate())
+        with pytest.raises((StoreUnavailable, ConnectionError)):
+            await save_until_it_is_cut()
+        await killer
+    await engine.dispose()
 
 
 async def test_a_backup_of_a_newer_version_is_refused(empty_url: str):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from vpin_store.rows import AccountRow
 
 STREAM = "-"
+KEPT = 30
+"""Dated backups that stay in a folder unless another number is said (spec 06, 8)."""
 Tell = Callable[[int, int], None]
 
 
@@ -30,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog=cli.examples(
             "vpin backup vpin.backup",
-            "vpin backup /srv/backups/ --keep 30    (each day, by cron)",
+            "vpin backup /srv/backups/ --keep 90    (each day, by cron)",
             f"{cli.DATABASE} vpin backup - | ssh elsewhere 'cat > vpin.backup'",
         )
     )(backup)
@@ -54,7 +56,10 @@ def backup(
         str, typer.Argument(help="The file to write; in a folder (or name/) one with the date; - for standard output.")
     ],
     keep: Annotated[
-        int | None, typer.Option(min=1, help="Of the dated backups in the folder, keep so many: the newest.")
+        int | None,
+        typer.Option(
+            min=0, help=f"Of the dated backups in the folder, keep so many, the newest: {KEPT} if not said; 0: all."
+        ),
     ] = None,
     server_properties: cli.Properties = None,
     config: cli.Toml = None,
@@ -92,7 +97,7 @@ def backup(
         with whole_file(path) as target, _progress("rows") as tell:
             end = asyncio.run(save(url, target, tell))
         _say(_summary(f"{path} ({path.stat().st_size / 1e6:,.1f} MB)", end, began))
-        if keep is not None and (old := remove_old(path.parent, keep)):
+        if is_folder and (old := remove_old(path.parent, KEPT if keep is None else keep)):
             _say(f"Removed {len(old)} older backups.")
     except (BackupError, OSError) as error:
         cli.fail(f"no backup was made: {error}")
@@ -182,7 +187,8 @@ async def _export(store: Store, folder: Path, emails: list[str], app_name: str, 
             done += accounts_done
             tell(done, len(accounts))
 
-        counts = await write(store, folder, accounts, host=host, history=history, tell=advance)
+        is_all = not wanted and not app_name
+        counts = await write(store, folder, accounts, host=host, history=history, nobodys=is_all, tell=advance)
     _say(f"{folder}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items() if count))
 
 

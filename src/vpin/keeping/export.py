@@ -23,7 +23,7 @@ from vpin.keeping.files import file_name
 if TYPE_CHECKING:
     from vpin_state.model import Account, JsonObject
     from vpin_store import Store
-    from vpin_store.rows import AccountRow, AccountRows, StreamKey
+    from vpin_store.rows import AccountRow, StreamKey, TokenRow
 
 AT_A_TIME = 20
 """Accounts in memory."""
@@ -38,11 +38,13 @@ async def export(
     *,
     host: str = "",
     history: bool = True,
+    nobodys: bool = False,
     tell: Callable[[int], None] = lambda accounts: None,
 ) -> Counter[str]:
     """Write accounts into an empty folder, for this user's eyes only; how many things of which kind.
 
-    `host`: of this server, as profiles name it. `tell` hears of accounts that are done. OSError: the disk is full, …
+    `host`: of this server, as profiles name it. `nobodys`: also codes of cloned projects that belong to no account (they came
+    with an import). `tell` hears of accounts that are done. OSError: the disk is full, …
     """
     counts: Counter[str] = Counter()
     for start in range(0, len(accounts), AT_A_TIME):
@@ -51,11 +53,13 @@ async def export(
             account = build_account(rows, 0)
             name = file_name(f"{rows.account.email}.{rows.account.app_name}.user")
             _write(folder / name, msgspec.json.encode(user_json(account, host)))
-            _write_clones(folder / "clone", rows, counts)
+            _write_clones(folder / "clone", rows.tokens, counts)
             _count(account, counts)
             if history:
                 await _write_history(store, folder / "data", account, counts)
             tell(1)
+    if nobodys:
+        _write_clones(folder / "clone", await store.tokens.of(0, "clone"), counts)
     return counts
 
 
@@ -93,8 +97,8 @@ def _modified_at(account: Account) -> int:
     return int(max((*dashboards, *values), default=account.row.created_at))
 
 
-def _write_clones(folder: Path, rows: AccountRows, counts: Counter[str]) -> None:
-    for token in rows.tokens:
+def _write_clones(folder: Path, tokens: Sequence[TokenRow], counts: Counter[str]) -> None:
+    for token in tokens:
         if token.kind == "clone":
             _write(folder / file_name(token.token), token.body)
             counts["clones"] += 1

@@ -40,8 +40,8 @@ def whole_file(path: Path) -> Generator[BinaryIO]:
 
 
 def remove_old(folder: Path, keep: int) -> list[Path]:
-    """Remove all dated backups of the folder but the newest `keep`; those that are gone now."""
-    old = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))[:-keep]
+    """Remove all dated backups of the folder but the newest `keep` (0: keep all); those that are gone now."""
+    old = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))[:-keep] if keep else []
     for path in old:
         path.unlink()
     return old

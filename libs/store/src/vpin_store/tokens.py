@@ -23,12 +23,18 @@ class Tokens:
         self._watch = watch
         by_token = next(column for column in TOKEN.columns if column.name == "token")
         self._find = select(driver.dialect, TOKEN, f"WHERE {driver.dialect.among(by_token, 1)}")
+        self._of = select(driver.dialect, TOKEN, "WHERE account_id = $1 AND kind = $2 ORDER BY token")
         self._claim = insert_new(driver.dialect, TOKEN)
 
     async def find(self, tokens: Sequence[str]) -> dict[str, TokenRow]:
         """Those that exist, expired ones too, by token; one query."""
         found = await self._watch(self._driver.fetch(self._find, list(map(escape, tokens))))
         return {row.token: row for row in TOKEN.loaded(found)}
+
+    async def of(self, account_id: int, kind: str) -> list[TokenRow]:
+        """An account's tokens of a kind; account 0: nobody's."""
+        found = await self._watch(self._driver.fetch(self._of, account_id, kind))
+        return TOKEN.loaded(found)
 
     async def claim(self, row: TokenRow) -> TokenRow:
         """Store the row unless there is one of that token; the one that is there now."""

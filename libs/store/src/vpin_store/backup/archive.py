@@ -101,7 +101,8 @@ class Reader:
         if head.format != FORMAT:
             raise BackupError(f"the backup has format {head.format}: a newer version of vpin reads it")
         names = [name for table in head.tables for name in (table.name, *(column.name for column in table.columns))]
-        if not all(map(_NAME.fullmatch, names)):  # they become part of statements
+        foreign = any(table.name.startswith(("sqlite_", "pg_", "alembic_")) for table in head.tables)
+        if foreign or not all(map(_NAME.fullmatch, names)):  # they become part of statements
             raise BackupError("this is no backup of vpin")
         self.head = head
         self.end: End | None = None
@@ -116,7 +117,10 @@ class Reader:
                 break
             if isinstance(frame, Head) or not 0 <= frame.table < len(self.head.tables):
                 raise BackupError("the backup is damaged: its parts are out of order")
-            counts[self.head.tables[frame.table].name] += len(frame.rows)
+            table = self.head.tables[frame.table]
+            if any(len(row) != len(table.columns) for row in frame.rows):
+                raise BackupError("the backup is damaged: a row does not fit its table")
+            counts[table.name] += len(frame.rows)
             yield frame
         if frame.digest != before or frame.counts != counts:
             raise BackupError("the backup is damaged: its checksum is wrong")

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
+
 from vpin_store.backup.archive import BackupError, End, Head, Reader, Rows, TableHead
 from vpin_store.history import SEQ_BITS
-from vpin_store.migrations import HEAD, create_engine, migrate, run_alembic
+from vpin_store.migrations import HEAD, create_engine, is_newer, migrate, run_alembic
 from vpin_store.occupancy import in_use
 from vpin_store.postgres_history import SLOT_BITS, SLOTS
 from vpin_store.schema import TABLES
@@ -24,11 +26,10 @@ from vpin_store.urls import sqlite_path
 
 Tell = Callable[[int], None]
 BUSY = "vpin is running on this database: stop it first"
+DAMAGED = "the database is damaged, or is none: --replace puts the backup in its place"
 NOT_EMPTY = "the database is not empty: --replace deletes all that it has"
-_IS_USED = (
-    "SELECT EXISTS (SELECT 1 FROM dashboard) OR EXISTS (SELECT 1 FROM account WHERE last_login_at > 0)"
-    " OR (SELECT count(*) FROM account) > 1"
-)
+_FILLED = ("dashboard", "template", "firmware")
+"""Tables whose rows somebody has made; in old schemas some are not there."""
 
 
 async def restore(
@@ -37,19 +38,28 @@ async def restore(
     """Make the database what it was when the backup was made; its schema becomes this version's.
 
     BackupError, and nothing was changed: the backup is damaged or too new, the database is in use, or it is not empty
-    and not to be replaced. A database with no more than an account that was never used counts as empty.
-    StoreUnavailable: PostgreSQL is away.
+    and not to be replaced, or refuses a row, or goes away. A database with no more than an account that was never used
+    counts as empty. StoreUnavailable: PostgreSQL is away.
     """
     reader = Reader(file)
-    if not reader.head.schema.isdecimal() or int(reader.head.schema) > int(HEAD):
+    if is_newer(reader.head.schema):
         raise BackupError(f"the backup has schema {reader.head.schema}, this version of vpin {HEAD}: take a newer one")
     path = sqlite_path(url)
-    if path is not None:
-        await _restore_sqlite(path, reader, replace, tell)
-    else:
-        if await in_use(url):
-            raise BackupError(BUSY)
-        await _restore_postgres(url, reader, replace, tell)
+    if path is None and await in_use(url):
+        raise BackupError(BUSY)
+    # Imported only now: a restore has them in any case, a check does not.
+    from alembic.util.exc import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        if path is not None:
+            await _restore_sqlite(path, reader, replace, tell)
+        else:
+            await _restore_postgres(url, reader, replace, tell)
+    except (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, CommandError) as error:
+        raise BackupError(f"the database refuses it: {_reason(error)}") from error
+    except (OverflowError, TypeError) as error:  # a value that its column cannot have
+        raise BackupError("the backup is damaged, or no backup of vpin") from error
     assert reader.end is not None
     return reader.head, reader.end
 
@@ -67,6 +77,8 @@ async def _restore_sqlite(path: Path, reader: Reader, replace: bool, tell: Tell)
             _fill_sqlite(fresh, reader, tell)
             await run_alembic(f"sqlite:///{fresh}")
             _sync(fresh)
+            for rest in ("-wal", "-shm", "-journal"):  # of a damaged file: SQLite would put it into the new one
+                path.with_name(path.name + rest).unlink(missing_ok=True)
             fresh.replace(path)
             _sync(path.parent)
         finally:
@@ -82,23 +94,29 @@ def _alone(path: Path, replace: bool) -> Generator[None]:
     try:
         with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
             try:
-                (mode,) = connection.execute(
-                    "PRAGMA journal_mode = DELETE"
-                ).fetchone()  # refused while others are there
-                connection.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
-                if cast(Any, error).sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                _lock(connection, replace)
+            except sqlite3.DatabaseError as error:
+                code = cast(Any, error).sqlite_errorcode & 0xFF
+                if code == sqlite3.SQLITE_BUSY:
+                    raise BackupError(BUSY) from None
+                if code not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                     raise
-                mode = "busy"
-            if mode != "delete":
-                raise BackupError(BUSY)
-            has_tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'account'").fetchone()
-            if not replace and has_tables and connection.execute(_IS_USED).fetchone()[0]:
-                raise BackupError(NOT_EMPTY)
+                if not replace:
+                    raise BackupError(DAMAGED) from None
             yield
     finally:
         if is_new and path.exists() and not path.stat().st_size:
             path.unlink()
+
+
+def _lock(connection: sqlite3.Connection, replace: bool) -> None:
+    (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()  # refused while others are there
+    if mode != "delete":
+        raise BackupError(BUSY)
+    connection.execute("BEGIN EXCLUSIVE")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not replace and "account" in tables and connection.execute(_is_used(tables)).fetchone()[0]:
+        raise BackupError(NOT_EMPTY)
 
 
 def _fill_sqlite(path: Path, reader: Reader, tell: Tell) -> None:
@@ -150,9 +168,10 @@ async def _make_room(driver: Any, replace: bool) -> None:
     if await driver.fetchval("SELECT to_regclass('alembic_version')") is None:
         return
     revision = await driver.fetchval("SELECT version_num FROM alembic_version")
-    if revision.isdecimal() and int(revision) > int(HEAD):
+    if is_newer(revision):
         raise BackupError(f"a newer version of vpin has made the database (schema {revision})")
-    if not replace and await driver.fetchval(_IS_USED):
+    tables = {name for name in _FILLED if await driver.fetchval("SELECT to_regclass($1)", name) is not None}
+    if not replace and await driver.fetchval(_is_used(tables)):
         raise BackupError(NOT_EMPTY)
     names = ", ".join(table.name for table in TABLES)
     await driver.execute(f"DROP TABLE IF EXISTS alembic_version, {names} CASCADE")
@@ -198,6 +217,19 @@ def _places(table: str, columns: list[str], block: Rows) -> list[tuple[str, list
 
 
 # -- both
+
+
+def _is_used(tables: Iterable[str]) -> str:
+    """Query: somebody has worked with a database that has these tables."""
+    filled = "".join(f" OR EXISTS (SELECT 1 FROM {name})" for name in _FILLED if name in tables)  # noqa: S608
+    return (
+        f"SELECT (SELECT count(*) FROM account) > 1 OR EXISTS (SELECT 1 FROM account WHERE last_login_at > 0){filled}"  # noqa: S608
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Without the values that a database quotes: among them are tokens."""
+    return str(getattr(error, "orig", error)).partition("\n")[0] or type(error).__name__
 
 
 def _tables(reader: Reader) -> Iterator[tuple[TableHead, Iterator[Rows]]]:

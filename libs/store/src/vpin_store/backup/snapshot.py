@@ -10,11 +10,10 @@ from typing import Any, Protocol, cast
 
 import asyncpg  # type: ignore[reportMissingTypeStubs]  there are none
 
-from vpin_store import schema
+from vpin_store import migrations, schema
 from vpin_store.backup.archive import BackupError
-from vpin_store.errors import StoreUnavailable
+from vpin_store.errors import StoreUnavailable, WrongSchema
 from vpin_store.history import SEQ_BITS
-from vpin_store.migrations import HEAD
 from vpin_store.schema import Table
 from vpin_store.urls import postgres_dsn, sqlite_path
 
@@ -30,6 +29,7 @@ _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 _NOT_ROLLED_UP = (
     "WHERE NOT EXISTS (SELECT 1 FROM history_rolled AS r"  # noqa: S608  made of constants
@@ -59,11 +59,14 @@ class Snapshot(Protocol):
 
 @asynccontextmanager
 async def open_snapshot(url: str) -> AsyncGenerator[Snapshot]:
-    """BackupError unless the database has this version's schema; StoreUnavailable when PostgreSQL is away."""
+    """BackupError unless the database has this version's schema; StoreUnavailable when PostgreSQL is away, or goes away."""
     path = sqlite_path(url)
     if path is not None:
-        with closing(_open_sqlite(path)) as connection:
-            yield SqliteSnapshot(connection)
+        try:
+            with closing(_open_sqlite(path)) as connection:
+                yield SqliteSnapshot(connection)
+        except sqlite3.Error as error:
+            raise BackupError(f"{path} cannot be read: {error}") from error
         return
     try:
         connection = await _asyncpg.connect(
@@ -81,6 +84,8 @@ async def open_snapshot(url: str) -> AsyncGenerator[Snapshot]:
             await connection.execute(f"LOCK TABLE {', '.join(table.name for table in TABLES)} IN ACCESS SHARE MODE")
             await _check(connection)  # fixes it
             yield PostgresSnapshot(connection)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StoreUnavailable(str(error).partition("\n")[0] or type(error).__name__) from error
     finally:
         await connection.close()
 
@@ -150,13 +155,13 @@ def _open_sqlite(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise BackupError(f"there is no database {path}")
     connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-    connection.execute("PRAGMA query_only = ON")
-    connection.execute("BEGIN")
-    known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-    found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
     try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("BEGIN")
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone() if known else None
         check_revision(found[0] if found else None)
-    except BackupError:
+    except (BackupError, sqlite3.Error):
         connection.close()
         raise
     return connection
@@ -171,8 +176,10 @@ def check_revision(found: str | None) -> None:
     """BackupError unless it is this version's."""
     if found is None:
         raise BackupError("the database is empty")
-    if found != HEAD:
-        raise BackupError(f"the database has schema {found}, this version of vpin {HEAD}: `vpin db upgrade` first")
+    try:
+        migrations.check_revision(found)
+    except WrongSchema as error:
+        raise BackupError(str(error)) from None
 
 
 def _select(table: Table) -> str:
