@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vpin_messages.jobs import Job
 from vpin_state import mails, qr
-from vpin_state.model import Account, Dashboard, Device
+from vpin_state.device import Device
+from vpin_state.model import Account, Dashboard
 from vpin_store.rows import AccountRow
 
 TOKEN = "Vq3-2mN8xT_k5LwZ9yB1cD4eF7gH0jKa"

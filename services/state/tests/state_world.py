@@ -14,8 +14,9 @@ from vpin_protocol import split_app, split_hardware
 from vpin_state import dispatch, registry
 from vpin_state.collect import collect
 from vpin_state.config import Config
+from vpin_state.device import Device
 from vpin_state.effects import Effects
-from vpin_state.model import Account, Dashboard, Device
+from vpin_state.model import Account, Dashboard
 from vpin_state.questions import (
     ClaimToken,
     DashboardOf,

@@ -11,8 +11,8 @@ from vpin_messages.requests import PinRequest
 from vpin_protocol import Command
 from vpin_state import datastreams, registry
 from vpin_state.collect import collect
+from vpin_state.device import Device
 from vpin_state.load import build_account
-from vpin_state.model import Device
 from vpin_store.rows import AccountRows, Changes
 
 SECOND = 1000

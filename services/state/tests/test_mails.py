@@ -10,7 +10,8 @@ from PIL import Image
 from vpin_messages.jobs import Job
 from vpin_state import mails, qr
 from vpin_state.addresses import is_email
-from vpin_state.model import Account, Dashboard, Device
+from vpin_state.device import Device
+from vpin_state.model import Account, Dashboard
 from vpin_store.rows import AccountRow
 
 EVIL = "<script>alert(1)</script>"

@@ -11,11 +11,12 @@ from vpin_messages.jobs import LAST_ATTEMPT
 from vpin_messages.requests import PinReply, PinRequest
 from vpin_state import registry, templates
 from vpin_state.collect import collect
+from vpin_state.device import Device
 from vpin_state.device_numbers import number_of
 from vpin_state.errors import Declined
 from vpin_state.handlers.manage_devices import device_of
 from vpin_state.load import build_account
-from vpin_state.model import NO_PROJECT, Dashboard, Device
+from vpin_state.model import NO_PROJECT, Dashboard
 from vpin_store.rows import AccountRows, Changes
 
 V = ord("v")

@@ -17,8 +17,9 @@ from vpin_state.syncs import write_body
 from vpin_state.values import store
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard, Device, JsonObject
+    from vpin_state.model import Dashboard, JsonObject
     from vpin_state.pins import Bank
 
 RULE_ID = 888
@@ -36,6 +37,8 @@ def run_rules(fx: Effects, dash: Dashboard, target: int, kind: int, number: int,
     devices = lookup.devices_of(dash, target)
     for rule in found:
         if rule.fires(value):
+            if rule.waits_for_change:
+                rules.remember(dash, rule, value)
             for action in rule.actions:
                 perform(fx, dash, devices, action, RULE_ID, value)
 

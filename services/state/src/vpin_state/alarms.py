@@ -18,8 +18,9 @@ from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
 from vpin_state.rules import eventor_of, is_valid, pin_of
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Dashboard, Device, JsonObject
+    from vpin_state.model import Account, Dashboard, JsonObject
 
 TIMER_ID = 7777
 DAY = 86_400

@@ -16,8 +16,8 @@ from vpin_state import datastreams
 from vpin_state.syncs import SYNC_ID, write_body
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
     from vpin_state.pins import Bank
 
 

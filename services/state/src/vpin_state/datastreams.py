@@ -12,7 +12,8 @@ from vpin_state.errors import Refused
 from vpin_state.pins import KIND_OF_NAME
 
 if TYPE_CHECKING:
-    from vpin_state.model import Dashboard, Device, JsonObject
+    from vpin_state.device import Device
+    from vpin_state.model import Dashboard, JsonObject
     from vpin_state.pins import Pin
 
 _VALUE_TYPES = frozenset(("INT", "DOUBLE", "STRING", "LOCATION", "ENUM", "RAW"))

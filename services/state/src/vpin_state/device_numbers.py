@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from vpin_state.model import NO_PROJECT
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Device
+    from vpin_state.device import Device
+    from vpin_state.model import Account
 
 _BITS = 20
 _MASK = (1 << _BITS) - 1

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from vpin_store.rows import CampaignRow
 
     from vpin_state.config import Config
-    from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.device import Device
+    from vpin_state.model import Account, Dashboard
     from vpin_state.questions import Question
     from vpin_state.session import Session
 

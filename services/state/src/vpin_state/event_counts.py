@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vpin_state.model import Device, JsonObject
+    from vpin_state.device import Device
+    from vpin_state.model import JsonObject
 
 KEY = "eventCounts"
 DAY_MS = 86_400_000

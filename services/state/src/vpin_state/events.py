@@ -21,8 +21,9 @@ from vpin_state.handlers.notifications import PHONES, find_widget, push_text
 from vpin_state.watching import show_event
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard, Device, JsonObject
+    from vpin_state.model import Dashboard, JsonObject
     from vpin_state.templates import Template
 
 PERIOD_MS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from vpin_store.rows import CampaignRow
 
     from vpin_state.config import Config
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
     from vpin_state.session import Session
 
 OTA_ID = 7777

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from vpin_store.rows import AccountRows
 
-from vpin_state.model import Account, Dashboard, Device, Widget
+from vpin_state.device import Device
+from vpin_state.model import Account, Dashboard, Widget
 from vpin_state.origins import moment
 from vpin_state.templates import NAME_OF_KIND, Template
 

@@ -15,7 +15,8 @@ from vpin_state.pins import FIRST_SELECTOR, FIRST_TAG
 from vpin_state.session import Session
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
+    from vpin_state.device import Device
+    from vpin_state.model import Account, Dashboard, JsonObject, Widget
 
 
 def dash(whose: Account | Session, raw: bytes) -> Dashboard:

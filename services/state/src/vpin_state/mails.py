@@ -15,7 +15,7 @@ from vpin_messages.jobs import Attachment, Job
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from vpin_state.model import Device
+    from vpin_state.device import Device
 
 NEW_PROJECT, NEW_DEVICE = "New Project", "New Device"
 JPEG = "image/jpeg"

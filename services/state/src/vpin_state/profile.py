@@ -13,7 +13,8 @@ from vpin_state.places import Values, taken, with_values
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
+    from vpin_state.device import Device
+    from vpin_state.model import Account, Dashboard, JsonObject, Widget
     from vpin_state.pins import Bank, Pin
     from vpin_state.places import Key
 

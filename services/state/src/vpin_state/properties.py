@@ -14,7 +14,8 @@ from vpin_state.pins import VIRTUAL
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
-    from vpin_state.model import Device, JsonObject, Widget
+    from vpin_state.device import Device
+    from vpin_state.model import JsonObject, Widget
 
 _COLOR = re.compile(r"#(?P<css>[0-9a-fA-F]{6})|0[xX](?P<hex>[0-9a-fA-F]{1,8})|(?P<decimal>[0-9]{1,10})")
 

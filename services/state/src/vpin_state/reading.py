@@ -17,8 +17,9 @@ from vpin_state.pins import ANALOG, DIGITAL, VIRTUAL
 from vpin_state.places import places_for
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Dashboard, Device, JsonObject
+    from vpin_state.model import Account, Dashboard, JsonObject
 
 READING_ID = 7778
 EARLY_MS = 250

@@ -15,8 +15,9 @@ from vpin_protocol import Command
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply, PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Connection, Effects, Handler
-    from vpin_state.model import Account, Device
+    from vpin_state.model import Account
 
     AccountOperation = Callable[[Effects, Account, dict[str, Any]], PinReply]
     TaskHandler = Callable[[Effects, Account, Connection, list[bytes]], None]

@@ -9,7 +9,8 @@ from vpin_messages.slab import Side
 if TYPE_CHECKING:
     from vpin_bus import Outlet
 
-    from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.device import Device
+    from vpin_state.model import Account, Dashboard
 
 
 SLAB = 1 << 24

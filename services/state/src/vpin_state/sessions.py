@@ -16,7 +16,8 @@ from vpin_state.provisioning import join
 from vpin_state.session import Instance, Session
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Dashboard, Device
+    from vpin_state.device import Device
+    from vpin_state.model import Account, Dashboard
     from vpin_state.owner import Owner
 
 _SIDES = frozenset(Side)

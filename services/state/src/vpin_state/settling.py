@@ -13,8 +13,9 @@ from vpin_state.places import absorb, clear_for_widget
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Dashboard, Device, JsonObject, Widget
+    from vpin_state.model import Account, Dashboard, JsonObject, Widget
 
 
 def touch(dash: Dashboard, now: int) -> None:

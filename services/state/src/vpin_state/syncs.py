@@ -14,7 +14,8 @@ from vpin_state.places import Place, concerns, pin_of, places, taken
 from vpin_state.routes import route
 
 if TYPE_CHECKING:
-    from vpin_state.model import Dashboard, Device, JsonObject, Widget
+    from vpin_state.device import Device
+    from vpin_state.model import Dashboard, JsonObject, Widget
     from vpin_state.pins import Bank, Pin, Route
 
 SYNC_ID = 1111

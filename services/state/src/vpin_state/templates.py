@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from vpin_state.pins import ANALOG, DIGITAL, KIND_OF_NAME, VIRTUAL
 
 if TYPE_CHECKING:
-    from vpin_state.model import Account, Device, JsonObject
+    from vpin_state.device import Device
+    from vpin_state.model import Account, JsonObject
 
 NAME_OF_KIND = {VIRTUAL: "VIRTUAL", DIGITAL: "DIGITAL", ANALOG: "ANALOG"}
 DATASTREAM_COLUMNS = frozenset(("id", "pin", "pinType", "name", "alias"))

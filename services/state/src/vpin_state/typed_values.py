@@ -9,7 +9,8 @@ from vpin_state import datastreams
 from vpin_state.pins import KIND_OF_NAME
 
 if TYPE_CHECKING:
-    from vpin_state.model import Device, JsonObject
+    from vpin_state.device import Device
+    from vpin_state.model import JsonObject
 
 JsonValue = str | int | float | list[Any] | None
 

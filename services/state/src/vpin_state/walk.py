@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status
 
 if TYPE_CHECKING:
-    from vpin_state.model import Device
+    from vpin_state.device import Device
     from vpin_state.outbox import Outbox
     from vpin_state.session import Session
 

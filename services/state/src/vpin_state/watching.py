@@ -20,7 +20,8 @@ from vpin_state.origins import NAMES, origin_of
 if TYPE_CHECKING:
     from vpin_store.rows import EventRow
 
-    from vpin_state.model import Account, Device, JsonObject
+    from vpin_state.device import Device
+    from vpin_state.model import Account, JsonObject
     from vpin_state.pins import Pin
     from vpin_state.session import Instance
 

@@ -14,8 +14,8 @@ from vpin_state.registry import HARDWARE, handles
 if TYPE_CHECKING:
     from vpin_store.rows import EventRow
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
     from vpin_state.session import Session
 
 LONGEST_DESCRIPTION = 300

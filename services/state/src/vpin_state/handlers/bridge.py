@@ -14,8 +14,9 @@ from vpin_state.registry import HARDWARE, handles
 from vpin_state.syncs import SYNC_ID, write_body
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Device
+    from vpin_state.model import Account
     from vpin_state.session import Session
 
 MOST_BRIDGES = 100

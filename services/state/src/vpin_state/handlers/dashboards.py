@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from vpin_protocol import Command, Status, split_first
 
 from vpin_state import lookup, settling
+from vpin_state.device import Device
 from vpin_state.errors import Refused
 from vpin_state.json_rules import read_dashboard, read_settings
-from vpin_state.model import NO_PROJECT, Dashboard, Device
+from vpin_state.model import NO_PROJECT, Dashboard
 from vpin_state.places import absorb, clear_pins, pin_of, places, reach, strip_values
 from vpin_state.registry import APP, handles
 from vpin_state.values import SYNC_ID, app_sync, pin_modes

@@ -13,8 +13,8 @@ from vpin_state.registry import operation
 if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
 
 NOT_ONLINE = PinReply(400, b"No device in session.")
 NEVER_ONLINE = PinReply(400, b"Device wasn't connected yet.")

@@ -16,8 +16,9 @@ from vpin_state.syncs import write_body
 from vpin_state.values import SYNC_ID, app_sync, select_device, store
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Dashboard, Device
+    from vpin_state.model import Dashboard
     from vpin_state.pins import Bank
     from vpin_state.session import Session
 

@@ -20,8 +20,8 @@ from vpin_state.registry import operation
 if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
 
 _json = msgspec.json.Encoder().encode
 

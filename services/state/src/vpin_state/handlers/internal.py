@@ -16,8 +16,8 @@ from vpin_state.templates import attach_itself
 from vpin_state.values import SYNC_ID, device_sync_on_connect
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
     from vpin_state.session import Session
 
 DEFAULT_BUFFER = 250

@@ -18,8 +18,8 @@ from vpin_state.registry import operation
 if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
 
 MONTH_MS = 31 * 24 * 3600 * 1000
 TOO_MANY = PinReply(429, b"Too many requests.")

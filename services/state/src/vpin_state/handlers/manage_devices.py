@@ -17,8 +17,9 @@ from vpin_state.model import NO_PROJECT, Dashboard
 from vpin_state.registry import account_operation
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Device, JsonObject
+    from vpin_state.model import Account, JsonObject
 
 NO_SUCH = "There is no such device."
 _json = msgspec.json.Encoder().encode

@@ -16,8 +16,9 @@ from vpin_state.origins import NAMES, origin_of
 from vpin_state.registry import account_operation
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Device, JsonObject
+    from vpin_state.model import Account, JsonObject
 
 NO_PIN = "The device has no such pin."
 _json = msgspec.json.Encoder().encode

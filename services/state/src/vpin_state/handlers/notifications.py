@@ -21,8 +21,9 @@ from vpin_state.registry import HARDWARE, handles, operation
 if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Dashboard, Device, Widget
+    from vpin_state.model import Account, Dashboard, Widget
     from vpin_state.session import Session
 
 PUSH_MAX, TWEET_MAX, SMS_MAX = 255, 140, 160

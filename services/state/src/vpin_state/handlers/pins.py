@@ -20,8 +20,8 @@ from vpin_state.values import http_values, message_after_write, store
 if TYPE_CHECKING:
     from vpin_messages.requests import PinRequest
 
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Device
 
 HTTP_ID = 111
 OK = PinReply(200)

@@ -17,8 +17,9 @@ from vpin_state.watching import show_status
 if TYPE_CHECKING:
     from vpin_messages.entry import Opening
 
+    from vpin_state.device import Device
     from vpin_state.effects import Connection, Effects
-    from vpin_state.model import Account, Device
+    from vpin_state.model import Account
     from vpin_state.session import Session
 
 SERVER_ID = 7777
