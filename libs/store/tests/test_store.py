@@ -103,6 +103,16 @@ async def test_set_password_and_super_admin(store: Store) -> None:
     assert loaded.is_super_admin is True
 
 
+async def test_how_many_accounts_are_new(store: Store) -> None:
+    assert not await store.were_made_since(1, 0)
+    for number, at in enumerate((100, 200, 300)):
+        await store.create_account(account(0, email=f"{number}@example.com")._replace(created_at=at))
+    assert await store.were_made_since(3, 99)
+    assert not await store.were_made_since(4, 99)
+    assert not await store.were_made_since(3, 100)
+    assert await store.were_made_since(2, 100)
+
+
 async def test_tokens_that_exist_are_found(store: Store) -> None:
     rows = [token("a" * 32, 1), token("b" * 32, 2, kind="share", body=b'{"x":1}')]
     await store.commit(Changes(tokens=rows))

@@ -38,7 +38,7 @@ APP_NAME_MAX = 100
 FAILURES_MAX = 10
 FAILURE_SECONDS = 60.0
 FAILURES_KEPT = 10_000
-HOUR = 3600.0
+HOUR_MS = 3_600_000
 
 
 class AppEntry:
@@ -53,7 +53,7 @@ class AppEntry:
         self._resets = Resets(store, settings, hand_over)
         self._verified = VerifiedCache(time.monotonic)
         self._failures = Failures()
-        self._registrations: deque[float] = deque()
+        self._registering = 0  # registrations that are under way
 
     async def answer(self, request: EntryRequest, gateway: bytes) -> EntryAnswer | None:
         """The answer to one request; None: an owner answers. StoreUnavailable when the database is away."""
@@ -86,8 +86,20 @@ class AppEntry:
             return _status(request, Status.ILLEGAL_COMMAND)
         if await self._store.find_account(email, app_name) is not None:
             return _status(request, Status.ALREADY_REGISTERED)
-        if not self._may_register():
-            return _status(request, Status.NOT_ALLOWED)
+        self._registering += 1
+        try:
+            if await self._too_many_registrations():
+                return _status(request, Status.NOT_ALLOWED)
+            return await self._make_account(request, email, app_hash, app_name)
+        finally:
+            self._registering -= 1
+
+    async def _too_many_registrations(self) -> bool:
+        """Whether the last hour has had its registrations, whoever took them; those that are under way here count."""
+        left = self._settings.registrations_per_hour - (self._registering - 1)
+        return left <= 0 or await self._store.were_made_since(left, time.time_ns() // 1_000_000 - HOUR_MS)
+
+    async def _make_account(self, request: EntryRequest, email: str, app_hash: str, app_name: str) -> EntryAnswer:
         password_hash = await asyncio.to_thread(hash_password, app_hash)
         now = time.time_ns() // 1_000_000
         body = await self._first_body(app_name)
@@ -96,7 +108,6 @@ class AppEntry:
         account_id = await self._store.create_account(row)
         if account_id is None:
             return _status(request, Status.ALREADY_REGISTERED)
-        self._registrations.append(time.monotonic())
         self._verified.remember(password_hash, app_hash)
         metrics.logins.labels("registered").inc()
         if app_name == DEFAULT_APP and self._settings.sends_mail:
@@ -111,12 +122,6 @@ class AppEntry:
             return b"{}"
         seed = seed_of(build_account(rows, 0), app_name, lambda: secrets.token_urlsafe(24))
         return msgspec.json.encode({"seed": seed}) if seed else b"{}"
-
-    def _may_register(self) -> bool:
-        now = time.monotonic()
-        while self._registrations and now - self._registrations[0] > HOUR:
-            self._registrations.popleft()
-        return len(self._registrations) < self._settings.registrations_per_hour
 
     async def _log_in(self, request: EntryRequest) -> EntryAnswer:
         """`email·hash[·os·version[·app]]`: a grant, or 2 malformed, 3 unknown, 5 wrong password, 22 no password."""

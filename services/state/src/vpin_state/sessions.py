@@ -34,15 +34,12 @@ def open_session(
     mark: int,
     opening: Opening,
 ) -> None:
-    """A client was let in by the entry: check once more that token or password are still right, then answer the log-in."""
+    """A client was let in by the entry: check that what it came in with is still right, then answer the log-in."""
     joined = opening.provision is not None and join(owner.config, account, dash_id, device_id, opening.provision)
     session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
-    if session is None:
-        status = Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
+    status = _verdict(session, side, opening)
+    if session is None or status != Status.OK:
         owner.turn_away(instance, number, side, opening.message_id, status)
-        return
-    if opening.password in session.account.retired:
-        owner.turn_away(instance, number, side, opening.message_id, Status.NOT_AUTHENTICATED)
         return
     _settle_in(session)
     fx = owner.begin(session.account, session, opening.message_id)
@@ -131,6 +128,17 @@ def _admit(
     if opening is not None:
         session.os, session.version, session.uid = opening.os, opening.version, opening.uid
     return session
+
+
+def _verdict(session: Session | None, side: int, opening: Opening) -> int:
+    """200, or the status for a client whose token, password or share was taken back since the entry looked."""
+    if session is None:
+        return Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
+    if session.shared and session.dash is not None and not session.dash.settings.get("isShared"):
+        return Status.NOT_ALLOWED
+    if opening.password in session.account.retired:
+        return Status.NOT_AUTHENTICATED
+    return Status.OK
 
 
 def _settle_in(session: Session) -> None:

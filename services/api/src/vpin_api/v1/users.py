@@ -6,7 +6,6 @@ import asyncio
 import re
 import secrets
 import time
-from collections import deque
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -21,11 +20,10 @@ from vpin_api.v1.once import IdempotencyKey, once
 from vpin_api.v1.problems import Problem, documented
 from vpin_api.v1.types import Instant, Model
 
-HOUR = 3600.0
+HOUR_MS = 3_600_000
 _NOBODY = hash_password(secrets.token_hex())
 """Verified in place of the password of an unknown user, so that both take the same time."""
 _email = re.compile(r"[^@\s?]+@[^@\s?]+\.[^@\s?.]{2,}")
-_registrations: deque[float] = deque()
 
 router = APIRouter(tags=["account"], responses=documented(413, 503))
 
@@ -139,10 +137,8 @@ async def register(
 async def _register(context: Context, body: Registration) -> NewUser:
     if not context.registrations_per_hour:
         raise Problem(403, "Registration is switched off.")
-    monotonic, now = time.monotonic(), now_ms()
-    while _registrations and monotonic - _registrations[0] > HOUR:
-        _registrations.popleft()
-    if len(_registrations) >= context.registrations_per_hour:
+    now = now_ms()
+    if await context.store.were_made_since(context.registrations_per_hour, now - HOUR_MS):
         raise Problem(429, "Too many registrations.", headers={"retry-after": "60"})
     taken = Problem(409, "This e-mail address has an account already.")
     if await context.store.find_account(body.email, context.app_name) is not None:
@@ -155,7 +151,6 @@ async def _register(context: Context, body: Registration) -> NewUser:
     account_id = await context.store.create_account(row)
     if account_id is None:
         raise taken
-    _registrations.append(monotonic)
     return NewUser(id=account_id, email=body.email, created_at=now)  # type: ignore[arg-type]  ms become a time
 
 
