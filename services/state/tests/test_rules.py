@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from vpin_messages.requests import PinRequest
 from vpin_protocol import Command
@@ -321,6 +323,23 @@ def test_an_update_of_the_widget_arms_its_rules_and_another_change_does_not(worl
     assert board_writes(world, 5) == []
     assert world.app_status(Command.UPDATE_WIDGET, 1, made) == 200
     assert len(board_writes(world, 5)) == 1
+
+
+def test_what_a_rule_has_seen_last_is_kept_in_its_widget(world):
+    """A restart is no change (spec 03, 10.9); the others' state is not stored."""
+    add(world, eventor(rule(when("GT", value=1)), rule(when("CHANGED"), pin=1)))
+    assert len(board_writes(world, 5)) == 2
+    widget = world.dash.widgets[0]
+    assert world.json(Command.GET_WIDGET, 1, 301)["rules"][1]["condition"] == {"type": "CHANGED", "value": "5"}
+    assert (1, widget.key) in world.account.dirty.widgets
+    world.clear()
+    assert board_writes(world, 5) == [], "and the other rule is not armed by it"
+    again = rules.Eventor(json.loads(json.dumps(widget.json)))
+    first, second = again.rules[VIRTUAL, 1]
+    assert (first.fires(b"5"), second.fires(b"5")) == (True, False)
+    board_writes(world, "a")
+    world.send(world.app, HARDWARE, "1-0", "vw", 1, "")
+    assert "value" not in world.json(Command.GET_WIDGET, 1, 301)["rules"][1]["condition"]
 
 
 def test_a_deleted_eventor_does_nothing(world):

@@ -1,7 +1,8 @@
 """The eventor: rules that act when a pin is written (spec 05, 2.2.1 to 2.2.3).
 
 The first EVENTOR of a dashboard is compiled when it is first needed and again after the dashboard's shape has changed; while
-its JSON is the same its rules keep their state, which is in memory alone. A pin that no rule watches stays on the fast way
+its JSON is the same its rules keep their state, which is in memory alone but for what was seen last by those that wait for a
+change. A pin that no rule watches stays on the fast way
 (:mod:`vpin_state.routes` asks :func:`of`), so it costs nothing.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from vpin_state.pins import ANALOG, KIND_OF_NAME, parse_number
 
 if TYPE_CHECKING:
-    from vpin_state.model import Dashboard, JsonObject
+    from vpin_state.model import Dashboard, JsonObject, Widget
 
 Condition = Callable[[bytes], bool]
 
@@ -22,14 +23,21 @@ Condition = Callable[[bytes], bool]
 class Rule:
     """One rule of one pin: it fires once when its condition becomes true, one that waits for a change at each change."""
 
-    __slots__ = ("_armed", "_condition", "_last", "actions")
+    __slots__ = ("_armed", "_condition", "_last", "actions", "index")
 
-    def __init__(self, condition: JsonObject, actions: list[JsonObject]) -> None:
+    def __init__(self, condition: JsonObject, actions: list[JsonObject], index: int = 0) -> None:
+        """`index`: of the rule in the JSON of its widget."""
         self.actions = actions
+        self.index = index
         self._armed = True
         self._condition = None if condition["type"] == "CHANGED" else _condition(condition)
         last = condition.get("value") if condition["type"] == "CHANGED" else None
         self._last = None if last is None else last.encode()
+
+    @property
+    def waits_for_change(self) -> bool:
+        """Whether the value that it has seen last counts."""
+        return self._condition is None
 
     def fires(self, value: bytes) -> bool:
         """Whether it acts on a write; from now on it knows of it."""
@@ -51,11 +59,11 @@ class Eventor:
         self.json = json
         self.target: int = json.get("deviceId", 0)
         self.rules: dict[tuple[int, int], list[Rule]] = {}
-        for rule in json.get("rules", ()):
+        for index, rule in enumerate(json.get("rules", ())):
             trigger = pin_of(rule.get("triggerPin"))
             if not rule["isActive"] or trigger is None or "condition" not in rule or not rule.get("actions"):
                 continue
-            compiled = Rule(rule["condition"], [action for action in rule["actions"] if is_valid(action)])
+            compiled = Rule(rule["condition"], [action for action in rule["actions"] if is_valid(action)], index)
             self.rules.setdefault(trigger, []).append(compiled)
             if rule["triggerPin"].get("pwmMode") and trigger[0] != ANALOG:
                 self.rules.setdefault((ANALOG, trigger[1]), []).append(compiled)
@@ -65,12 +73,30 @@ def eventor_of(dash: Dashboard) -> Eventor | None:
     """The dashboard's compiled eventor, None where it has none."""
     if dash.eventor_is_stale:
         dash.eventor_is_stale = False
-        json = next((widget.json for widget in dash.widgets if widget.type == "EVENTOR"), None)
-        if json is None:
+        widget = _widget(dash)
+        if widget is None:
             dash.eventor = None
-        elif dash.eventor is None or dash.eventor.json is not json:
-            dash.eventor = Eventor(json)
+        elif dash.eventor is None or dash.eventor.json is not widget.json:
+            dash.eventor = Eventor(widget.json)
     return dash.eventor
+
+
+def _widget(dash: Dashboard) -> Widget | None:
+    return next((widget for widget in dash.widgets if widget.type == "EVENTOR"), None)
+
+
+def remember(dash: Dashboard, rule: Rule, value: bytes) -> None:
+    """Write what a rule that waits for a change has seen into its widget (spec 03, 10.9): a restart is no change."""
+    widget, eventor = _widget(dash), dash.eventor
+    if widget is None or eventor is None or eventor.json is not widget.json:
+        return
+    found = list(widget.json["rules"])
+    condition = {key: old for key, old in found[rule.index]["condition"].items() if key != "value"}
+    if text := value.decode(errors="replace"):
+        condition["value"] = text
+    found[rule.index] = {**found[rule.index], "condition": condition}
+    widget.json = eventor.json = {**widget.json, "rules": found}
+    dash.account.mark_quietly().widgets.add((dash.id, widget.key))
 
 
 def of(dash: Dashboard, target: int, kind: int, number: int) -> list[Rule] | None:
