@@ -364,14 +364,15 @@ async def test_websocket_over_tls(settings):
         assert await web.recv() == hardware_response(1, 200)
 
 
-async def test_a_websocket_message_may_have_65536_bytes(settings):
+async def test_a_websocket_message_may_hold_the_longest_frame(settings):
     async with running(settings) as (service, owner):
         async with connect(f"ws://127.0.0.1:{port(service)}/websockets") as web:
             await web.send(hardware_frame(29, 1, b"account-1"))
             await web.recv()
-            await web.send(hardware_frame(WRITE, 2, bytes(65531)))
-            await owner.until(lambda: bool(owner.frames))
-            await web.send(bytes(65537))
+            await web.send(hardware_frame(WRITE, 2, bytes(65535)) + hardware_frame(PING, 3))
+            assert await web.recv() == hardware_response(3, 200)
+            assert next(iter(owner.frames.values()))[0] == (WRITE, 2, bytes(65535))
+            await web.send(bytes(2 * 65540 + 1))
             with pytest.raises(ConnectionClosed) as closed:
                 await asyncio.wait_for(web.recv(), 2)
             assert closed.value.rcvd is not None

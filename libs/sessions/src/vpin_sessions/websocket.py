@@ -12,7 +12,16 @@ import struct
 from collections.abc import Callable, Iterator
 
 from vpin_messages.slab import Side
-from vpin_protocol import COMMANDS, WEB_MAX_MESSAGE, ProtocolError, Reason, app_from_web, web_from_app
+from vpin_protocol import (
+    COMMANDS,
+    HARDWARE_HEADER,
+    HARDWARE_MAX_BODY,
+    WEB_MAX_MESSAGE,
+    ProtocolError,
+    Reason,
+    app_from_web,
+    web_from_app,
+)
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
@@ -23,6 +32,8 @@ from vpin_sessions.kind import Kind
 from vpin_sessions.session import LINGER, Session
 from vpin_sessions.sniff import head_end, refusal
 
+BOARD_MAX_MESSAGE = 2 * (HARDWARE_HEADER.size + HARDWARE_MAX_BODY)
+"""Bytes of a board's message: it is a part of a stream, and the longest frame has to fit in one."""
 FAREWELL = 0.5
 """Seconds between a close frame for a broken message and the end of the connection, so that the client can read it."""
 
@@ -40,7 +51,8 @@ class WebSocketSession(Session):
 
     def __init__(self, gateway: Gateway, kind: Kind, number: int, address: str) -> None:
         super().__init__(gateway, kind, number, address)
-        self._socket = ServerProtocol(max_size=WEB_MAX_MESSAGE, logger=_quiet)
+        longest = WEB_MAX_MESSAGE if kind.side is Side.WEB else BOARD_MAX_MESSAGE
+        self._socket = ServerProtocol(max_size=longest, logger=_quiet)
         self._message = b""  # a browser's message that is not whole yet
         self._is_text = False  # of the message that is being received
 
