@@ -11,7 +11,7 @@ import pytest
 from state_shell import Gateway, World
 from vpin_messages.slab import Side
 from vpin_protocol import Command, app_frame
-from vpin_state import owner
+from vpin_state import clockwork
 
 pytestmark = pytest.mark.anyio
 
@@ -67,7 +67,7 @@ async def test_a_provision_token_expires(world: World, monkeypatch: pytest.Monke
 
 
 async def test_a_new_owner_goes_on_reading(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(owner, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(clockwork, "TICK_SECONDS", 0.05)
     await world.stop_state()
     await world.start_state()
     device = {"id": 0, "name": "b", "boardType": "ESP8266"}

@@ -1,7 +1,8 @@
 """The owner: this process's shards, and the way of effects out of the core.
 
-What a handler wants is carried out here: sends go to the outbox, jobs into the rows of the next commit, questions and timers
-beside the loop. The accounts are in :mod:`vpin_state.memory`, the group commit in :mod:`vpin_state.commits`.
+What a handler wants is carried out here: sends go to the outbox, jobs into the rows of the next commit, questions are
+answered beside the loop. The accounts are in :mod:`vpin_state.memory`, the group commit in :mod:`vpin_state.commits`, what is
+done by the clock in :mod:`vpin_state.clockwork`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,15 @@ from vpin_messages.slab import Down, Side, Up, down_entry, up_entry
 from vpin_messages.tasks import Task
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_response
 from vpin_store import StoreUnavailable
-from vpin_store.history import ADDED_UP_MS
 
 from vpin_state import dispatch, registry
 from vpin_state.campaigns import Campaigns
+from vpin_state.clockwork import Clockwork
 from vpin_state.commits import Commits
 from vpin_state.deletions import Deletions
 from vpin_state.effects import Effects
 from vpin_state.handlers.deleting import DELETE
 from vpin_state.handlers.purging import PURGE
-from vpin_state.handlers.reports import RUN_DUE
 from vpin_state.memory import Memory
 from vpin_state.outbox import Outbox
 from vpin_state.publishing import Publisher
@@ -48,11 +48,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-TICK_SECONDS = 1.0
 TURN_SECONDS = 0.002
 """What messages that need a handler may take of one turn of the loop: sockets and other shards wait for that long."""
-TICK_PHASE = 0.002
-"""Ticks come at the start of each second, since timers are set to seconds; so much later, to be never too early."""
 
 
 class Owner:
@@ -93,6 +90,7 @@ class Owner:
         self.deletions = Deletions(
             store, self.shards, shards, lambda account_id: self.hand_over(account_id, Task(DELETE, []))
         )
+        self.clockwork = Clockwork(self)
         self._fx = Effects(config)
         self._fx.campaigns = self.campaigns.rows
         self.tired = False  # see :meth:`is_others_turn`
@@ -108,7 +106,7 @@ class Owner:
         for number in self.shards:
             self.ways.to_shard(number)
         self._committing = self.spawn(self.commits.run())
-        self.spawn(self._tick_for_ever())
+        self.spawn(self.clockwork.tick_for_ever())
         self.spawn(self.publisher.publish_jobs_for_ever())
         self.spawn(self.publisher.emit_for_ever())
         for shard in self.shards.values():
@@ -201,7 +199,7 @@ class Owner:
             fx.events.clear()
         if fx.scheduled:
             for at, owner_account, action in fx.scheduled:
-                self._run_at(at, owner_account, action)
+                self.clockwork.run_after(at - fx.now, owner_account, action)
             fx.scheduled.clear()
         if fx.questions:
             for question, then in fx.questions:
@@ -280,23 +278,6 @@ class Owner:
         """Bring accounts into memory; StoreUnavailable when the database is away."""
         await self.memory.load(ids, shard, self.tell_time())
 
-    def read_pins(self, shard: int) -> None:
-        """Ask boards of the shard for what displays want to read; once a second."""
-        for reader in self.memory.readers(shard):
-            self.tell_time()
-            reader.ask(self.begin(reader.account))
-            self.settle(reader.account)
-
-    def ring(self, shard: int) -> None:
-        """Let the shard's accounts do what they do by the clock; once a second."""
-        for account, second, alarms in self.memory.due(shard, self.tell_time() // 1000):
-            fx = self.begin(account)
-            for alarm in alarms:
-                dispatch.ring(fx, account, alarm, second)
-            self.settle(account)
-        for account_id in self.memory.reports_due(shard, self.tell_time() - ADDED_UP_MS):
-            self.hand_over(account_id, Task(RUN_DUE, []))
-
     def forget_shard(self, shard: int) -> None:
         """Another process owns the shard: drop its accounts, and all that waits for a commit here."""
         self.watches.forget_shard(shard)
@@ -308,30 +289,3 @@ class Owner:
         self.commits.forget_instance(shard, sender)
         if not any(sender in other.instances for other in self.shards.values()):
             self.ways.forget(sender)
-
-    def _run_at(self, at: int, account: Account, action: Callable[[Effects], None]) -> None:
-        loop = asyncio.get_running_loop()
-        delay = max(0, at - self._fx.now) / 1000
-        account.timers += 1
-
-        def run() -> None:
-            account.timers -= 1
-            if self.accounts.get(account.id) is account and self.shards[account.shard].active:
-                self.tell_time()
-                fx = self.begin(account)
-                action(fx)
-                self.settle(account)
-                self.outbox.deliver()
-
-        loop.call_later(delay, run)
-
-    # -- background
-
-    async def _tick_for_ever(self) -> None:
-        tick = up_entry(Up.TICK)
-        while True:
-            for number in self.shards:
-                outlet = self.ways.to_shard(number)
-                if not outlet.backlog:
-                    outlet.add(tick)
-            await asyncio.sleep(TICK_SECONDS - (time.time() - TICK_PHASE) % TICK_SECONDS)

@@ -158,10 +158,7 @@ class Shard:
                 if silent > FORGET_TICKS:
                     del self.instances[instance.sender]
                     self.owner.forget_instance(self.number, instance.sender)
-        self.owner.read_pins(self.number)
-        self.owner.ring(self.number)
-        self.owner.rolling.tick(self.owner.tell_time(), self.owner.spawn)
-        self.owner.deletions.tick(self.owner.tell_time(), self.owner.spawn)
+        self.owner.clockwork.ticked(self.number)
         if self.ticks == self._settle_at:
             self.owner.spawn(settle_left_behind(self.owner, self.number))
         if self.ticks % EVICT_TICKS == 0:
