@@ -142,6 +142,20 @@ def test_whatever_a_body_is_there_is_one_answer_and_a_refusal_changes_nothing(co
             world = furnished()
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_what_comes_before_a_log_in_and_what_has_no_meaning_is_swallowed(world, shared):
+    world.dash.settings = {**world.dash.settings, "isShared": True}
+    session = world.app_session(shared=world.dash if shared else None)
+    registry.load()
+    unknown = sorted(set(range(1, 100)) - set(registry.app) - {Command.PING})
+    assert {1, 2, 4, 29, 32, 40, 81, 5, 10, 11, 12, 14, 15, 16, 17, 18, 52, 53, 54, 64, 72, 73, 75, 82, 99} <= set(
+        unknown
+    )
+    for command in unknown:
+        world.send(session, command, "1", "x", "y")
+        assert world.fx.sends == world.fx.entries == world.fx.jobs == [], command
+
+
 # -- limits
 
 

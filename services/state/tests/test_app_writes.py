@@ -106,6 +106,17 @@ def test_activation_is_told_to_guests_of_this_project_alone(world, second, guest
     assert world.sent_to(elsewhere) == []
 
 
+@pytest.mark.parametrize(("quiet", "answers"), [(False, [AWAY, OK]), (True, [OK])])
+def test_pin_modes_that_a_board_cannot_take_are_reported_before_the_200(world, quiet, answers):
+    for pin in range(40):
+        json = {"type": "BUTTON", "id": pin, "width": 1, "height": 1, "pinType": "DIGITAL", "pin": 200 + pin}
+        world.app_status(Command.CREATE_WIDGET, 1, json)
+    world.dash.settings["isNotificationsOff"] = quiet
+    world.send(world.app, Command.ACTIVATE, 1)
+    assert world.sent_to(world.app) == [(0, 5, status) for status in answers]
+    assert world.sent_to(world.board) == []
+
+
 def test_deactivation_is_told_to_guests_of_this_project_or_of_all(world, second, guest, elsewhere):
     world.send(world.app, Command.DEACTIVATE, 1)
     assert world.sent_to(second) == world.sent_to(guest) == [(Command.DEACTIVATE, 5, b"1")]

@@ -147,6 +147,13 @@ def test_numbers_of_devices_are_unique(world: World) -> None:
         device_of(world.account, 12345)
 
 
+def test_a_new_password_ends_apps_and_log_ins_that_come_too_late_but_no_guests(world: World) -> None:
+    guest = world.app_session(shared=world.dash)
+    manage(world, "endApps", retired=1234)
+    assert (world.app.closing, guest.closing, world.board.closing) == (True, False, False)
+    assert 1234 in world.account.retired
+
+
 @pytest.mark.parametrize(("outcome", "pending"), [(200, True), (19, False)])
 def test_a_reset_by_page_whose_mail_failed_may_be_started_again(world: World, outcome: int, pending: bool) -> None:
     manage(world, "startReset", token="first", link="http://h/landing?token=first")

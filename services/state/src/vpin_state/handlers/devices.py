@@ -12,6 +12,7 @@ from vpin_state.handlers.dashboards import add_device
 from vpin_state.handlers.presence import device_gone
 from vpin_state.json_rules import View, encode, read_device, read_tag
 from vpin_state.profile import device_json, device_list_json, trimmed
+from vpin_state.provisioning import token_body
 from vpin_state.registry import APP, handles
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def provision_token(fx: Effects, session: Session, message_id: int, body: bytes)
         raise Refused(Status.NOT_ALLOWED)
     token = fx.new_token()
     expires_at = fx.now + PROVISION_MS
-    dash.account.mark().tokens[token] = ("provision", dash.id, json["id"], expires_at, encode(json))
+    kept = token_body(dash, json)
+    dash.account.set_token(token, "provision", dash.id, json["id"], expires_at=expires_at, body=kept)
     never = dict.fromkeys(("disconnectTime", "connectTime", "firstConnectTime", "dataReceivedAt"), 0)
     fx.answer(Command.PROVISION_TOKEN, encode({**json, "token": token, "status": "OFFLINE", **never}))
 
