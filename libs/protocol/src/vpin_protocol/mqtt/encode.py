@@ -13,6 +13,7 @@ from vpin_protocol.mqtt import wire
 from vpin_protocol.mqtt.packets import MQTT_5, NO_PROPERTIES, Properties
 from vpin_protocol.mqtt.properties import Carrier, write_properties
 from vpin_protocol.mqtt.reasons import ReasonCode
+from vpin_protocol.mqtt.topics import topic_valid
 
 PINGRESP = b"\xd0\x00"
 
@@ -53,10 +54,12 @@ def publish(
     dup: bool = False,
     properties: Properties = NO_PROPERTIES,
 ) -> bytes:
-    """``packet_id`` is left out with QoS 0. The topic is the caller's to check (``topic_valid``)."""
+    """``packet_id`` is left out with QoS 0. ValueError for a topic that is not ``topic_valid``."""
     name = topic.encode()
-    if len(name) > 0xFFFF:
-        raise ValueError("a topic of more than 65,535 bytes")
+    if len(name) > 0xFFFF or not topic_valid(topic):
+        raise ValueError("a topic that is empty, too long, or has wildcards")
+    if not 0 <= qos <= 2 or (dup and not qos):
+        raise ValueError("a QoS that does not exist, or a repetition with QoS 0")
     block = write_properties(properties, Carrier.PUBLISH) if version >= MQTT_5 else b""
     number = _packet_id(packet_id) if qos else b""
     length = 2 + len(name) + len(number) + len(block) + len(payload)

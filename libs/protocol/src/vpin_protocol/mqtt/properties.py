@@ -60,11 +60,11 @@ def _one_byte(value: bool) -> bytes:
 
 
 def _two_bytes(value: int) -> bytes:
-    return value.to_bytes(2, "big")
+    return wire.unsigned(value, 2)
 
 
 def _four_bytes(value: int) -> bytes:
-    return value.to_bytes(4, "big")
+    return wire.unsigned(value, 4)
 
 
 def _two_texts(value: tuple[str, str]) -> bytes:
@@ -171,6 +171,8 @@ def write_properties(properties: Properties, carrier: Carrier) -> bytes:
         if values and carrier not in row.carriers:
             raise ValueError(f"{carrier.value} has no {row.name}")
         for each in values:
+            if row.not_zero is not None and not each:
+                raise ValueError(f"{row.name} is 0")
             parts += (bytes((row.identifier,)), row.kind.write(each))
     block = b"".join(parts)
     return wire.variable(len(block)) + block

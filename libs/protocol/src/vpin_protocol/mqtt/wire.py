@@ -104,6 +104,13 @@ def variable(value: int) -> bytes:
     return bytes(encoded)
 
 
+def unsigned(value: int, size: int) -> bytes:
+    """Big endian; ValueError when it does not fit."""
+    if not 0 <= value < 1 << 8 * size:
+        raise ValueError(f"{value} does not fit in {size} bytes")
+    return value.to_bytes(size, "big")
+
+
 def binary(value: bytes) -> bytes:
     if len(value) > 0xFFFF:
         raise ValueError("too long for a field of MQTT")
