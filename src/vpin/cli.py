@@ -19,14 +19,33 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+def examples(*lines: str) -> str:
+    """The end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(lines)
+
+
 app = typer.Typer(
     help="Self-hosted IoT backend for boards with virtual pins.",
+    epilog=examples(
+        "vpin run    (everything in one process; says what to do next)",
+        "vpin doctor    (what is wrong, and what to do)",
+        "vpin config    (all settings: VPIN_… variables)",
+        "vpin user add anna@example.org",
+        "vpin backup /srv/backups/",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-user = typer.Typer(help="Accounts: add, change the password, list, delete.", no_args_is_help=True)
-database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+user = typer.Typer(
+    help="Accounts: add, change the password, list, delete.",
+    epilog=examples(
+        "vpin user add anna@example.org", "vpin user passwd anna@example.org", "vpin user delete anna@example.org"
+    ),
+    no_args_is_help=True,
+)
+database = typer.Typer(help="The database's schema.", epilog=examples("vpin db upgrade"), no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(database, name="db")
 
@@ -39,24 +58,43 @@ Toml = Annotated[Path | None, typer.Option("--config", help="Take settings from 
 
 def main() -> None:
     """Entry point."""
-    if sys.argv[1:2] in ([], ["bench"], ["-h"], ["--help"]):
-        from vpin.bench.cli import app as bench
-
-        app.add_typer(bench, name="bench")
-    if sys.argv[1:2] in ([], ["simulate"], ["-h"], ["--help"]):
-        from vpin.simulate.cli import simulate
-
-        app.command(epilog=examples("vpin simulate --boards 500 --minutes 5"))(simulate)
-    if sys.argv[1:2] in ([], ["backup"], ["restore"], ["export"], ["-h"], ["--help"]):
-        from vpin.keeping.cli import register
-
-        register(app)
+    complete(sys.argv[1:2])
     app()
 
 
-def examples(*lines: str) -> str:
-    """The end of a command's help."""
-    return "Examples:\n\n" + "\n\n".join(lines)
+def complete(wanted: list[str]) -> None:
+    """Add the commands whose modules take long to import: the one that is wanted, for the list of them all."""
+    every = wanted in ([], ["-h"], ["--help"])
+    if every or wanted == ["bench"]:
+        from vpin.bench.cli import app as bench
+
+        app.add_typer(bench, name="bench")
+    if every or wanted == ["simulate"]:
+        from vpin.simulate.cli import simulate
+
+        app.command(epilog=examples("vpin simulate --boards 500 --minutes 5"))(simulate)
+    if every or wanted in (["backup"], ["restore"], ["export"]):
+        from vpin.keeping.cli import register
+
+        register(app)
+
+
+def tell_version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"vpin {version('vpin')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Self-hosted IoT backend for boards with virtual pins."""
 
 
 @app.command(
@@ -97,8 +135,9 @@ class Part(StrEnum):
 def run_part(part: Part, server_properties: Path | None, config: Path | None) -> NoReturn:
     """Run one service until it is told to stop."""
     from vpin_runtime.serve import run_service
+    from vpin_runtime.settings import SettingsError
 
-    from vpin.wiring import SettingsError, effective, wire
+    from vpin.wiring import effective, wire
 
     settings = effective(part, load(server_properties, config))
     try:
@@ -365,15 +404,19 @@ def load(server_properties: Path | None = None, config: Path | None = None) -> S
     from pydantic import ValidationError
     from vpin_runtime.settings import Settings
 
+    from vpin.wiring import check_urls
+
     for variable, file in (("VPIN_SERVER_PROPERTIES", server_properties), ("VPIN_CONFIG", config)):
         if file is not None:
             os.environ[variable] = str(file)
     try:
-        return Settings()
+        settings = Settings()
+        check_urls(settings)
     except ValidationError as error:
         fail("\n".join(f"VPIN_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
     except (OSError, ValueError) as error:
         fail(str(error))
+    return settings
 
 
 def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
@@ -407,7 +450,7 @@ def prepare(settings: Settings) -> bool:
     try:
         migrated, new_password = asyncio.run(prepare_database(settings))
     except (StoreUnavailable, WrongSchema, OSError) as error:
-        fail(f"the database cannot be used: {error}")
+        fail(f"the database cannot be used: {error}\n`vpin doctor` tells more.")
     tell_first_password(settings, new_password)
     return migrated
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vpin_runtime.lifecycle import Service
 from vpin_runtime.serve import Wire
-from vpin_runtime.settings import Settings, source_of
+from vpin_runtime.settings import Settings, SettingsError, source_of
 
 if TYPE_CHECKING:
     from vpin_bus import Bus
@@ -18,15 +18,24 @@ OPS_PORTS = {"embedded": 9100, "gateway-hw": 9101, "gateway-app": 9102, "state":
 """Loopback port of ``/metrics``, ``/healthz``, ``/readyz`` where VPIN_OPS names none: services may share a machine."""
 
 
-class SettingsError(ValueError):
-    """These settings cannot be used together; the message says what to do."""
-
-
 def effective(name: str, settings: Settings) -> Settings:
     """The settings of one process: its own ops port where none is set."""
     if source_of(settings, "ops") != "default":
         return settings
     return settings.model_copy(update={"ops": f"127.0.0.1:{OPS_PORTS[name]}"})
+
+
+def check_urls(settings: Settings) -> None:
+    """SettingsError for a bus or a database that is none."""
+    from vpin_store.urls import sqlite_path
+
+    if settings.bus_url.partition("://")[0] not in ("", "memory", "amqp", "amqps"):
+        raise SettingsError("VPIN_BUS_URL: a broker is amqp://user:password@host:5672/ (amqps:// by TLS)")
+    if database := settings.database_url.get_secret_value():
+        try:
+            sqlite_path(database)
+        except ValueError as error:
+            raise SettingsError(f"VPIN_DATABASE_URL: {error}") from None
 
 
 def bus_url(settings: Settings) -> str:

@@ -52,6 +52,10 @@ def test_the_load_generator_is_there():
     assert set(commands(bench)) >= {("throughput",), ("latency",), ("connections",), ("http",)}
 
 
+def test_the_version_is_told(vpin: Vpin):
+    assert vpin("--version").output.startswith("vpin 0.")
+
+
 def test_config_shows_sources_and_hides_secrets(vpin: Vpin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / "server.properties").write_text("hard.socket.idle.timeout=7\nadmin.pass=hidden-1\n")
     monkeypatch.setenv("VPIN_SMTP_PASSWORD", "hidden-2")
@@ -71,6 +75,8 @@ def test_config_shows_sources_and_hides_secrets(vpin: Vpin, monkeypatch: pytest.
         ({"VPIN_CONFIG": "/nowhere.toml"}, "No such file or directory: '/nowhere.toml'"),
         ({}, "VPIN_BUS_URL"),
         ({"VPIN_BUS_URL": "amqp://127.0.0.1/"}, "VPIN_DATABASE_URL"),
+        ({"VPIN_BUS_URL": "redis://127.0.0.1/"}, "VPIN_BUS_URL: a broker is amqp://"),
+        ({"VPIN_DATABASE_URL": "mysql://127.0.0.1/x"}, "VPIN_DATABASE_URL: a database URL is postgresql://"),
     ],
 )
 def test_settings_that_are_wrong_are_told(vpin: Vpin, environment: dict[str, str], message: str):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 PROGRAM = """
 import asyncio, sys
 from vpin_runtime.serve import run_service
-from vpin_runtime.settings import Settings
+from vpin_runtime.settings import Settings, SettingsError
 
 class Fake:
     name = "fake"
@@ -108,3 +108,11 @@ def test_a_failing_start_is_an_error(launch):
     assert child.returncode == Exit.FAILED
     assert "no such shard" in err
     assert out == "stopping\n"
+
+
+def test_settings_that_can_not_be_used_are_told(launch):
+    child, _ = launch(start="raise SettingsError('set VPIN_X')")
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == Exit.BAD_SETTINGS
+    assert "set VPIN_X" in err
+    assert "Traceback" not in err

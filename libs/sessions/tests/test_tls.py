@@ -5,8 +5,9 @@ from __future__ import annotations
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from cryptography import x509
-from vpin_runtime.settings import Settings
+from vpin_runtime.settings import Settings, SettingsError
 from vpin_sessions.tls import own_certificate, server_context
 
 
@@ -57,3 +58,13 @@ def test_the_settings_may_name_a_certificate(tmp_path):
     settings = Settings(data=tmp_path / "data", tls_certificate=given, tls_key=given)
     server_context(settings)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_certificate_that_can_not_be_used_is_told(tmp_path):
+    (tmp_path / "text.pem").write_text("no certificate")
+    for certificate, message in (("nowhere.pem", "VPIN_TLS_CERTIFICATE: there is no file"), ("text.pem", "PEM form")):
+        with pytest.raises(SettingsError, match=message):
+            server_context(Settings(data=tmp_path, tls_certificate=tmp_path / certificate))
+    given = own_certificate(tmp_path)
+    with pytest.raises(SettingsError, match="VPIN_TLS_KEY: there is no file"):
+        server_context(Settings(data=tmp_path, tls_certificate=given, tls_key=tmp_path / "key.pem"))

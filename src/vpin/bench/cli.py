@@ -13,7 +13,7 @@ from vpin.bench.history import history
 from vpin.bench.large import Size, large
 from vpin.bench.latency import latency
 from vpin.bench.measurement import Measurement
-from vpin.bench.modes import mode
+from vpin.bench.modes import examples, mode
 from vpin.bench.processes import Watch
 from vpin.bench.stream import Direction
 from vpin.bench.throughput import throughput
@@ -23,6 +23,7 @@ app = typer.Typer(
     name="bench",
     help="Measure a server that speaks the device protocol. It makes accounts of its own there; "
     "start the server without a message quota (VPIN_MESSAGE_QUOTA=0).",
+    epilog=examples("vpin bench throughput", "vpin bench all --pid server=1234 --json results.json"),
     no_args_is_help=True,
 )
 

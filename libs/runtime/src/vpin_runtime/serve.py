@@ -23,7 +23,7 @@ from vpin_runtime import logging
 from vpin_runtime.lifecycle import Service
 from vpin_runtime.memory import return_large_blocks
 from vpin_runtime.ops import OpsServer
-from vpin_runtime.settings import Settings, parse_address
+from vpin_runtime.settings import Settings, SettingsError, parse_address
 
 __all__ = ["STOP_SECONDS", "Exit", "Wire", "run_service", "serve"]
 
@@ -90,6 +90,9 @@ async def serve(name: str, settings: Settings, wire: Wire, on_ready: Callable[[]
                 log.info("stopped before it was ready")
                 return Exit.STOPPED
             service = starting.result()
+        except SettingsError as error:
+            log.error("cannot start", error=str(error))
+            return Exit.BAD_SETTINGS
         except OSError as error:
             if error.errno not in BIND_ERRORS:
                 raise

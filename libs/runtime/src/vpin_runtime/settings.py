@@ -24,6 +24,10 @@ from pydantic_settings import (
 from vpin_runtime.properties import settings_from
 
 
+class SettingsError(ValueError):
+    """With these settings nothing can be started; the message says what to do."""
+
+
 class Address(NamedTuple):
     host: str
     port: int

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from vpin_runtime.settings import Settings
+from vpin_runtime.settings import Settings, SettingsError
 
 FILE = "tls.pem"
 """Key and certificate in one file of the data folder, so that they can't be of two different starts."""
@@ -22,17 +22,30 @@ VALID = datetime.timedelta(days=3652)
 
 
 def server_context(settings: Settings) -> ssl.SSLContext:
-    """TLS 1.2 or newer with the certificate of the settings, else our own; OSError (also SSLError) if it is no good."""
+    """TLS 1.2 or newer with the certificate of the settings, else our own; SettingsError when theirs can't be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Tickets come right behind the handshake. Python clients that read and write from two threads (websockets' own
     # among them) then take one in the middle of their first write, and lose what they wrote.
     context.num_tickets = 0
     if settings.tls_certificate is not None:
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+        _load(context, settings.tls_certificate, settings.tls_key)
     else:
         context.load_cert_chain(own_certificate(settings.data, settings.server_host))
     return context
+
+
+def _load(context: ssl.SSLContext, certificate: Path, key: Path | None) -> None:
+    for variable, file in (("VPIN_TLS_CERTIFICATE", certificate), ("VPIN_TLS_KEY", key)):
+        if file is not None and not file.is_file():
+            raise SettingsError(f"{variable}: there is no file {file}")
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:  # SSLError is one
+        raise SettingsError(
+            f"VPIN_TLS_CERTIFICATE, VPIN_TLS_KEY: {certificate} and {key or 'no other file'} are no certificate with its"
+            f" key in PEM form, or may not be read ({error})"
+        ) from error
 
 
 def own_certificate(folder: Path, host: str = "") -> Path:
