@@ -1,4 +1,4 @@
-"""Every mail that the server writes, with words of usual and of the greatest length."""
+"""Every mail that the server writes, with words of usual and of the greatest length, and of other scripts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ TOKEN = "Vq3-2mN8xT_k5LwZ9yB1cD4eF7gH0jKa"
 LONG_EMAIL = "bartholomäus.wolfeschlegelsteinhausenbergerdorff@gewächshaus-automation.example.org"
 LONG_NAME = "Greenhouse-behind-the-old-railway-station-with-sprinklers-and-lamps"
 HOST = "vpin.example.org"
+FOREIGN_EMAIL = "анна@теплица.example.org"
+FOREIGN_PRODUCT = "Теплица"
+FOREIGN_NAME = "温室 & مشتل <b>теплица</b> 🌱"
+"""Scripts of three directions, what looks like HTML, and a character beyond 16 bits."""
 
 
 def every_mail() -> dict[str, Job]:
@@ -21,6 +25,10 @@ def every_mail() -> dict[str, Job]:
             f"usual {name}": mail for name, mail in _mails("anna@example.org", "Blynk", "vpin", "Greenhouse", 3).items()
         },
         **{f"long {name}": mail for name, mail in _mails(LONG_EMAIL, "b" * 32, LONG_NAME, LONG_NAME * 2, 12).items()},
+        **{
+            f"foreign {name}": mail
+            for name, mail in _mails(FOREIGN_EMAIL, "blynkqwe", FOREIGN_PRODUCT, FOREIGN_NAME, 2).items()
+        },
     }
 
 
