@@ -58,6 +58,14 @@ def test_the_fast_way_stops_at_a_frame_as_well(boastful):
     assert slow == [(boastful.app, Command.HARDWARE, 7, body)]
 
 
+def test_only_short_spellings_of_a_pin_are_remembered(world):
+    for pin in ("1", "001", "+1", "0" * 60_000 + "1"):
+        world.send(world.board, Command.HARDWARE, "vw", pin, "5")
+        world.ask(world.app, Command.HARDWARE, "1-0", "vw", pin, "5")
+    assert list(world.device.bank.fast) == [b"vw\x001", b"vw\x00001", b"vw\0+1"]
+    assert list(world.account.routes) == [b"1-0\0vw\x001", b"1-0\0vw\x00001", b"1-0\0vw\0+1"]
+
+
 @pytest.fixture
 def overgrown(boastful):
     """The boastful world where V1 holds more than a frame to a board carries, V2 what it just carries, V3 little."""

@@ -30,6 +30,8 @@ FAST_SPELLINGS = 1024
 """Spellings of pins (`5`, `05`, …) that a bank remembers for the fast way: a board that sends ever new ones stays slow."""
 FAST_ROUTES = 65_536
 """The same for an account's app writes."""
+LONGEST_SPELLING = 48
+"""Bytes of what is remembered: a pin may be spelled with any number of zeros in front."""
 
 
 @handles(Command.HARDWARE, HARDWARE)
@@ -51,9 +53,11 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     run_rules(fx, device.dash, device.id, kind, number, taken)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
-    if body[2:3] == b"\0" and len(device.bank.fast) < FAST_SPELLINGS and route(device.bank, kind, number).fast:
-        takes = route(device.bank, kind, number).recorder or device.bank.pin(kind, number)
-        device.bank.fast[body[: body.find(0, 3)]] = takes
+    spelling = body[: body.find(0, 3)] if body[2:3] == b"\0" else b""
+    if 0 < len(spelling) <= LONGEST_SPELLING and len(device.bank.fast) < FAST_SPELLINGS:
+        found = route(device.bank, kind, number)
+        if found.fast:
+            device.bank.fast[spelling] = found.recorder or device.bank.pin(kind, number)
 
 
 def take_device_write(
@@ -164,8 +168,9 @@ def _remember_route(
     """Let the fast way do the next write like this one, where it is to one device and its pin just takes the value."""
     routes = session.account.routes
     simple = target < FIRST_TAG and not session.shared and body[prefix + 3 : prefix + 4] == b"\0"
-    if simple and len(routes) < FAST_ROUTES and route(bank, kind, number).fast:
-        routes[body[: body.find(0, prefix + 4)]] = (bank.pin(kind, number), devices[0])
+    spelling = body[: body.find(0, prefix + 4)]
+    if simple and len(spelling) <= LONGEST_SPELLING and len(routes) < FAST_ROUTES and route(bank, kind, number).fast:
+        routes[spelling] = (bank.pin(kind, number), devices[0])
 
 
 def _select(fx: Effects, session: Session, dash: Dashboard, message_id: int, body: bytes, operation: bytes) -> None:
