@@ -114,5 +114,6 @@ def _set_property(fx: Effects, device: Device, action: JsonObject, message_id: i
         set_on_pin(device, number, name, value, kind=KIND_OF_NAME[action["pin"]["pinType"]])
     except Refused:
         return
+    device.dash.updated_at = fx.now
     body = b"%s%d\0%s\0%s" % (device.prefix, number, name.encode(), value)
     fx.to_apps(device.dash, Command.SET_PROPERTY, message_id, body)

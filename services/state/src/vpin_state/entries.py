@@ -58,8 +58,7 @@ def walk(shard: Shard, body: bytes, at: int) -> int:
                     account = accounts[account_id]
                     session = sessions.resume(owner, instance, account, side, number, dash, device, credential, None)
                 if session is not None and not session.closing:
-                    if (board := session.device) is not None:
-                        board.data_received_at = now
+                    if session.device is not None:
                         at = hardware_frames(session, body, start, stop, now, outbox, slow)
                     else:
                         at = app_frames(session, body, start, stop, ByApp(now), outbox, slow)

@@ -43,7 +43,7 @@ def frame_json(dash: Dashboard, widgets: list[JsonObject], view: View = View.FUL
     found: JsonObject = {
         "id": dash.id,
         **dash.settings,
-        "updatedAt": dash.updated_at,
+        "updatedAt": max([dash.updated_at, *(device.data_received_at for device in dash.devices.values())]),
         "isActive": dash.active,
         "widgets": widgets,
         "devices": [device_json(device, view) for device in dash.devices.values()],

@@ -45,6 +45,7 @@ def store(fx: Effects, bank: Bank, kind: int, number: int, value: bytes) -> None
     datastreams (spec 07, 3.3) are the caller's: :func:`vpin_state.datastreams.admit`.
     """
     found = route(bank, kind, number)
+    bank.dash.updated_at = fx.now
     if found.fast:
         bank.pin(kind, number).set(value, fx.moment)
         return

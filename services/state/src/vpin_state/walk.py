@@ -47,6 +47,7 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
     forwards = dash.active and bool(apps)
     live: list[bytes] = []
     push = live.append
+    written = None
     while at < end:
         command, message_id, length = _unpack_hardware(data, at)
         at += 5
@@ -55,6 +56,7 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
             at += length
             cut = body.find(0, 3)
             if 0 < cut < length - 1 and at <= end and (pin := fast.get(body[:cut])) is not None:
+                written = pin
                 pin.value = body[cut + 1 :]
                 pin.updated_at = now
                 if not pin.dirty:
@@ -74,6 +76,8 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
         if live:
             _to_apps(session, b"".join(live), outbox)
             live.clear()
+        if written is not None:
+            device.data_received_at = now
         if at > end:
             return at
         if slow(session, command, message_id, body):
@@ -81,6 +85,8 @@ def hardware_frames(session: Session, data: bytes, at: int, end: int, now: int, 
         forwards = dash.active and bool(apps)
     if live:
         _to_apps(session, b"".join(live), outbox)
+    if written is not None:
+        device.data_received_at = now
     return at
 
 
@@ -123,6 +129,7 @@ def app_frames(session: Session, data: bytes, at: int, end: int, now: int, outbo
                         if echo:
                             _to_other_apps(session, target, echo, outbox)
                         target = device
+                        device.dash.updated_at = int(now)
                     live.append(_pack_hardware(_HARDWARE, message_id or 1, length - op) + body[op:])
                     if len(apps) > 1:
                         echo.append(_pack_app(_SYNC, message_id, length) + body)

@@ -143,6 +143,7 @@ def set_properties(fx: Effects, device: Device, request: PinRequest) -> PinReply
             set_on_pin(device, request.pin, name, value)
         except Refused:
             return WRONG_TYPE
+        device.dash.updated_at = fx.now
         if device.dash.active:
             tell_property(fx, device, request.pin, name, value)
     return OK

@@ -88,7 +88,6 @@ def write(fx: Effects, device: Device, kind: int, number: int, value: bytes, *, 
         return OK
     store(fx, device.bank, kind, number, value)
     found = route(device.bank, kind, number)
-    device.dash.updated_at = fx.now
     if not is_history:
         if found.recorder is not None:
             found.recorder.record(value, fx.now)
@@ -127,6 +126,7 @@ def set_property(fx: Effects, device: Device, request: PinRequest) -> PinReply:
         return WRONG_PROPERTY
     if not taken:
         return WRONG_PROPERTY
+    device.dash.updated_at = fx.now
     tell_property(fx, device, request.pin, request.name, value)
     return OK
 

@@ -40,6 +40,7 @@ def board_sets(fx: Effects, session: Session, message_id: int, body: bytes) -> N
         set_on_pin(device, number, name, fields[2])
     else:
         device.bank.set_property(VIRTUAL, number, name, fields[2])
+    device.dash.updated_at = fx.now
     fx.reply(Status.OK)
     fx.to_apps(device.dash, Command.SET_PROPERTY, message_id, device.prefix + body)
 
@@ -63,4 +64,5 @@ def app_sets(fx: Effects, session: Session, message_id: int, body: bytes) -> Non
         widget.changed()
     else:
         settling.set_inner(widget, template, [changed if w is json else w for w in template["widgets"]])
+    dash.updated_at = fx.now
     fx.reply(Status.OK)
