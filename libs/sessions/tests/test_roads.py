@@ -100,7 +100,7 @@ async def test_requests_of_one_turn_share_a_batch_and_batches_have_a_length(anyi
     got: list[bytes] = []
     consumer = await bus.consume(ENTRY, lambda delivery: got.append(delivery.body))
     uplinks = Uplinks(bus, bytes(16), 2, lambda _shard, _on: None)
-    requests = [EntryRequest(n, 0, 29, 1, b"token", "1.2.3.4", 0) for n in range(5)]
+    requests = [EntryRequest(n, 0, 29, 1, b"token", "1.2.3.4") for n in range(5)]
     for request in requests[:3]:
         uplinks.ask(request)
     await asyncio.sleep(0)

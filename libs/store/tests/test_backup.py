@@ -20,7 +20,7 @@ from vpin_store.backup import BackupError, check, restore, save
 from vpin_store.backup.archive import Column, End, Head, Reader, TableHead, Writer
 from vpin_store.backup.snapshot import COUNTED, LEFT_OUT, TABLES
 from vpin_store.history import Step
-from vpin_store.migrations import HEAD, create_engine, is_current, run_alembic
+from vpin_store.migrations import HEAD, check_schema, create_engine, run_alembic
 from vpin_store.postgres_history import SLOTS
 from vpin_store.rows import Changes, PointRow, StreamKey
 from vpin_store.schema import Table
@@ -136,7 +136,7 @@ async def test_every_table_moves_from_one_database_to_another(empty_url: str, ot
     await restore(other_url, BytesIO(second))
     third = await saved(other_url)
     assert contents(third)[0] == contents(first)[0]
-    assert await is_current(other_url)
+    assert await check_schema(other_url)
     counters = contents(third)[1].counters
     assert counters["account"] == (1 << 40) + 900
     assert counters["stream"] == 900
@@ -400,7 +400,7 @@ async def test_a_backup_of_an_older_schema_is_migrated(empty_url: str):
     writer.add(0, [tuple(_value(schema.ACCOUNT, c.name, c.kind, n) for c in columns) for n in range(2)])
     writer.end({"account": 7})
     await restore(empty_url, BytesIO(file.getvalue()))
-    assert await is_current(empty_url)
+    assert await check_schema(empty_url)
     async with open_store(empty_url) as store:
         assert [row.time_zone for row in await store.list_accounts(10, 0)] == ["", ""]
 

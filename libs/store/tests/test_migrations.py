@@ -25,7 +25,6 @@ from vpin_store import (
     WrongSchema,
     check_schema,
     in_use,
-    is_current,
     migrations,
     open_store,
     schema,
@@ -42,16 +41,16 @@ METADATA = tables.Account.metadata
 
 @pytest.mark.anyio
 async def test_upgrade_makes_the_tables_and_then_has_nothing_to_do(empty_url: str) -> None:
-    assert not await is_current(empty_url)
+    assert not await check_schema(empty_url)
     assert await upgrade(empty_url)
-    assert await is_current(empty_url)
+    assert await check_schema(empty_url)
     assert not await upgrade(empty_url)
 
 
 @pytest.mark.anyio
 async def test_several_may_upgrade_at_a_time(empty_url: str) -> None:
     await asyncio.gather(*(upgrade(empty_url) for _ in range(3)))
-    assert await is_current(empty_url)
+    assert await check_schema(empty_url)
 
 
 @pytest.mark.anyio

@@ -66,7 +66,7 @@ class Gateway:
 
     async def ask(self, session: int, side: Side, command: int, *fields: str) -> EntryAnswer:
         """One command of a client without a session."""
-        request = EntryRequest(session, side, command, 1, "\0".join(fields).encode(), "127.0.0.1", 0)
+        request = EntryRequest(session, side, command, 1, "\0".join(fields).encode(), "127.0.0.1")
         body = entry.encode(EntryBatch(self.sender, [request]))
         self.answers.pop(session, None)
         self.entry.add(len(body).to_bytes(4, "big") + body)

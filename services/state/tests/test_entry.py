@@ -99,7 +99,7 @@ async def test_registering(gateway: Gateway) -> None:
 
 
 async def test_a_second_registration_of_a_connection_closes_it(gateway: Gateway) -> None:
-    again = EntryRequest(OTHER, Side.APP, Command.REGISTER, 1, b"new@example.com\0hash\0Blynk", "", 1, registered=True)
+    again = EntryRequest(OTHER, Side.APP, Command.REGISTER, 1, b"new@example.com\0hash\0Blynk", "", registered=True)
     body = entry.encode(EntryBatch(gateway.sender, [again]))
     gateway.entry.add(len(body).to_bytes(4, "big") + body)
     answer = await gateway.wait(lambda: gateway.answers.get(OTHER))

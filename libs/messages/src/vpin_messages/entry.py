@@ -21,7 +21,6 @@ class EntryRequest(msgspec.Struct, array_like=True):
     message_id: int
     body: bytes
     address: str  # the client's IP address
-    attempts: int  # commands this connection has sent before this one
     registered: bool = False  # a register succeeded on this connection
 
 

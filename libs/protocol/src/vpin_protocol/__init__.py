@@ -14,7 +14,6 @@ from vpin_protocol.body import (
 )
 from vpin_protocol.commands import Command, Status
 from vpin_protocol.decode import (
-    SPLIT,
     AppDecoder,
     HardwareDecoder,
     decode_web,
@@ -23,8 +22,6 @@ from vpin_protocol.decode import (
     split_web,
 )
 from vpin_protocol.encode import (
-    FRAME,
-    RESPONSE,
     app_frame,
     app_from_web,
     app_response,
@@ -40,7 +37,6 @@ from vpin_protocol.framing import (
     COMMANDS,
     HARDWARE_HEADER,
     HARDWARE_MAX_BODY,
-    MAX_MESSAGE_ID,
     WEB_HEADER,
     WEB_MAX_MESSAGE,
     WEB_RESPONSE,
@@ -56,13 +52,9 @@ __all__ = [
     "APP_MAX_BODY",
     "BEFORE_LOGIN",
     "COMMANDS",
-    "FRAME",
     "HARDWARE_HEADER",
     "HARDWARE_MAX_BODY",
-    "MAX_MESSAGE_ID",
     "NUL",
-    "RESPONSE",
-    "SPLIT",
     "WEB_HEADER",
     "WEB_MAX_MESSAGE",
     "WEB_RESPONSE",

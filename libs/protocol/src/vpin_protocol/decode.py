@@ -12,7 +12,6 @@ from vpin_protocol.framing import (
     WEB_HEADER,
     WEB_RESPONSE,
     Frame,
-    Framing,
     ProtocolError,
     Reason,
 )
@@ -65,13 +64,6 @@ def split_web(data: bytes | bytearray, start: int = 0, end: int | None = None) -
         raise ProtocolError(Reason.TRUNCATED, start)
     command, message_id = WEB_HEADER.unpack_from(data, start)
     yield command, message_id, b"" if command == 0 else bytes(data[start + 3 : stop])
-
-
-SPLIT: dict[Framing, Callable[[bytes | bytearray, int, int | None], Iterator[Part]]] = {
-    Framing.HARDWARE: split_hardware,
-    Framing.APP: split_app,
-    Framing.WEB: split_web,
-}
 
 
 class _StreamDecoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from vpin_protocol.framing import (
     APP_HEADER,
@@ -11,7 +11,6 @@ from vpin_protocol.framing import (
     HARDWARE_MAX_BODY,
     WEB_HEADER,
     WEB_RESPONSE,
-    Framing,
     ProtocolError,
     Reason,
 )
@@ -43,18 +42,6 @@ def web_frame(command: int, message_id: int, body: bytes = b"") -> bytes:
 
 def web_response(message_id: int, status: int) -> bytes:
     return WEB_RESPONSE.pack(0, message_id, status)
-
-
-FRAME: dict[Framing, Callable[[int, int, bytes], bytes]] = {
-    Framing.HARDWARE: hardware_frame,
-    Framing.APP: app_frame,
-    Framing.WEB: web_frame,
-}
-RESPONSE: dict[Framing, Callable[[int, int], bytes]] = {
-    Framing.HARDWARE: hardware_response,
-    Framing.APP: app_response,
-    Framing.WEB: web_response,
-}
 
 
 def app_from_web(message: bytes) -> bytes:

@@ -27,8 +27,6 @@ APP_MAX_BODY = 10_000_000
 """Checked on the header, so that nobody makes the server buffer gigabytes for one frame."""
 WEB_MAX_MESSAGE = 65536
 """Of a browser's message: the limit to configure on the server's side of the websocket."""
-MAX_MESSAGE_ID = 0xFFFF
-"""Ids run 1…65535 and wrap to 1. Devices take id 0 from the server for a broken stream."""
 
 
 class Framing(IntEnum):

@@ -20,11 +20,10 @@ MAIL_WITHIN = 75.0
 class LogIn:
     """What a session is until it is open. `waiting`: a command is on its way, whatever else comes is kept."""
 
-    __slots__ = ("_attempts", "_registered", "_session", "waiting")
+    __slots__ = ("_registered", "_session", "waiting")
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._attempts = 0
         self._registered = False
         self.waiting = False
 
@@ -81,8 +80,6 @@ class LogIn:
             message_id=message_id,
             body=body,
             address=session.address,
-            attempts=self._attempts,
             registered=self._registered,
         )
-        self._attempts += 1
         session.gateway.uplinks.ask(request)

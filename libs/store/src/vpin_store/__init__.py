@@ -5,7 +5,7 @@ by :mod:`vpin_store.tables` and by a migration that has something to do, never b
 """
 
 from vpin_store.errors import Conflict, Fenced, StoreUnavailable, WrongSchema
-from vpin_store.migrations import check_schema, is_current, upgrade
+from vpin_store.migrations import check_schema, upgrade
 from vpin_store.occupancy import in_use
 from vpin_store.store import Store, open_store
 
@@ -17,7 +17,6 @@ __all__ = [
     "WrongSchema",
     "check_schema",
     "in_use",
-    "is_current",
     "open_store",
     "upgrade",
 ]

@@ -117,14 +117,6 @@ class Effects:
             if app is not but and app.hears(dash):
                 self.send(app, command, message_id, body)
 
-    def to_owner_apps(
-        self, account: Account, command: int, message_id: int, body: bytes, *, but: Session | None = None
-    ) -> None:
-        """Send to the account's full app sessions, not to shared ones."""
-        for app in account.apps:
-            if app is not but and not app.shared:
-                self.send(app, command, message_id, body)
-
     def to_device(
         self,
         device: Device,

@@ -86,10 +86,6 @@ class Session:
         self.notified_at: dict[str, float] | None = None  # kind of notification -> ms since 1970
         self.group_time = 0  # ms: the moment that all writes of a board's open group share; 0: no group
 
-    @property
-    def is_hardware(self) -> bool:
-        return self.side == Side.HARDWARE
-
     def hears(self, dash: Dashboard) -> bool:
         """Whether an app session is told what happens on a dashboard: its own account's, or the one shared with it now.
 

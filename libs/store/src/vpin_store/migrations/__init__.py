@@ -25,11 +25,6 @@ FOLDER = Path(__file__).parent
 SNAPSHOT = FOLDER / "sqlite.sql"
 
 
-async def is_current(url: str) -> bool:
-    """The database has this version's schema. StoreUnavailable when PostgreSQL is away."""
-    return await _revision(url) == HEAD
-
-
 async def check_schema(url: str) -> bool:
     """Whether the database has this version's tables; False: it is empty, or not there.
 

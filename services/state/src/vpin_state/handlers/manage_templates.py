@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from vpin_state.templates import Template
 
 TEMPLATES_MAX = 1000
-DATASTREAMS_MAX = 768
-"""All pins that there are."""
 EVENTS_MAX = 100
 _TAKEN = "Another datastream of the template has the {} {!r}."
 _LETTERS = string.ascii_letters + string.digits
