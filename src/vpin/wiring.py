@@ -68,9 +68,19 @@ async def open_bus(settings: Settings, stack: AsyncExitStack) -> Bus:
 
 
 async def open_store(settings: Settings, stack: AsyncExitStack) -> Store:
-    from vpin_store import open_store
+    """SettingsError for a database of another version. One that does not answer yet is waited for by the store."""
+    from vpin_store import StoreUnavailable, WrongSchema, check_schema, open_store
 
-    return await stack.enter_async_context(open_store(database_url(settings)))
+    url = database_url(settings)
+    try:
+        has_tables = await check_schema(url)
+    except WrongSchema as error:
+        raise SettingsError(str(error)) from None
+    except StoreUnavailable:
+        has_tables = True
+    if not has_tables:
+        raise SettingsError("the database is empty: `vpin db upgrade` makes its tables")
+    return await stack.enter_async_context(open_store(url))
 
 
 async def _gateway_hw(settings: Settings, stack: AsyncExitStack) -> Service:
