@@ -172,12 +172,25 @@ async def _log_in(request: Request, context: Context, body: Credentials) -> Sess
     if not await asyncio.to_thread(verify_password, stored, given) or account is None:
         context.failures.add(keys, time.monotonic())
         raise unauthorized("E-mail address or password is wrong.")
-    await strengthen(context.store, account.id, stored, given)
+    stored = await strengthen(context.store, account.id, stored, given)
     token, now = secrets.token_urlsafe(32), now_ms()
     row = session_row(token, account.id, now)
     await context.store.commit(Changes(tokens=[row]))
+    if not await _is_still_right(context, account.id, stored, given):
+        await context.store.commit(Changes(deleted_tokens=[row.token]))
+        raise unauthorized("E-mail address or password is wrong.")
     await context.store.tokens.delete(account.id, SESSION, expired_at=now)
     return Session(token=token, expires_at=row.expires_at, user=to_user(account))  # type: ignore[arg-type]  ms
+
+
+async def _is_still_right(context: Context, account_id: int, stored: str, given: str) -> bool:
+    """Whether a password that was verified with `stored` is the account's, now that its session would be ended by a change."""
+    account = await context.store.get_account(account_id)
+    if account is None:
+        return False
+    if account.password_hash == stored:
+        return True
+    return await asyncio.to_thread(verify_password, account.password_hash, given)
 
 
 def _not_too_often(context: Context, keys: list[str]) -> None:
