@@ -11,7 +11,7 @@ from vpin_bus import Bus, Delivery, open_bus
 from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant
 from vpin_messages.queues import ENTRY, instance_queue, shard_queue
-from vpin_messages.slab import Down, Side, Up, down_entries, shard_of, up_entry
+from vpin_messages.slab import BOARDS, Down, Side, Up, down_entries, shard_of, up_entry
 from vpin_protocol import split_app, split_hardware
 from vpin_state.config import Config
 from vpin_state.entry import Entry
@@ -103,13 +103,13 @@ class Gateway:
     def messages(self, session: int) -> list[tuple[int, int, Any]]:
         """(command, id, body) that a session was sent; of responses (0, id, status)."""
         data, side = self.frames.get(session, b""), self.grants[session][1]
-        header, found = (5, 2) if side == Side.HARDWARE else (7, 4), []
+        header, found = (5, 2) if side in BOARDS else (7, 4), []
         while data:
             if data[0] == 0:
                 found.append((0, int.from_bytes(data[1:3], "big"), int.from_bytes(data[3 : 3 + header[1]], "big")))
                 data = data[header[0] :]
                 continue
-            command, message_id, body = next((split_hardware if side == Side.HARDWARE else split_app)(data))
+            command, message_id, body = next((split_hardware if side in BOARDS else split_app)(data))
             found.append((command, message_id, body))
             data = data[header[0] + len(body) :]
         return found

@@ -43,6 +43,13 @@ class Side(IntEnum):
     HARDWARE = 0  # 5-byte header
     APP = 1  # 7-byte header
     WEB = 2  # 3-byte header; an app session inside a websocket
+    MQTT = 3  # a board of Blynk server 0.41 by MQTT; inside vpin its frames have the 5-byte header
+
+
+BOARDS = frozenset((Side.HARDWARE, Side.MQTT))
+"""Sides whose sessions are a device's, and have the hardware framing."""
+SETTLE = 128
+"""A command of gateways, which no board can send: answered with 200 once all that came before it is committed."""
 
 
 class Up(IntEnum):
@@ -68,7 +75,7 @@ class Down(IntEnum):
     """Kinds of down entries."""
 
     FRAMES = 1  # payload: bytes to write to the session
-    CLOSE = 2  # write what is queued, then close the session
+    CLOSE = 2  # write what is queued, then close the session; payload for MQTT: the reason code of DISCONNECT, or none
     IDLE = 3  # payload u32: the session's new idle time-out in seconds, 0 for none
     ENTRY = 4  # payload: msgpack of vpin_messages.entry.EntryAnswer; session as in the entry request
     REPLY = 5  # payload: msgpack of vpin_messages.requests.PinReply; session as in the REQUEST

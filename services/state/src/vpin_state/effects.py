@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vpin_messages.jobs import Job
 from vpin_messages.slab import Down, down_entry
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, HARDWARE_MAX_BODY, Command
+from vpin_protocol.mqtt import ReasonCode
 
 from vpin_state import origins
 from vpin_state.model import NO_PROJECT
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _hardware = HARDWARE_HEADER.pack
 _app = APP_HEADER.pack
 
+SESSION_TAKEN_OVER = bytes((ReasonCode.SESSION_TAKEN_OVER,))
 LONGEST_IDLE = 0xFFFF_FFFF
 """Seconds in an IDLE entry: 136 years."""
 
@@ -126,13 +128,16 @@ class Effects:
         command: int = Command.HARDWARE,
         but: Session | None = None,
     ) -> bool:
-        """Send to each connection of a device; False when none took it (none is there, or the body is over its buffer)."""
-        if len(body) > device.body_limit:
-            return False
+        """Send to each connection of a device; False when none took it (none is there, or the body is over its buffer).
+
+        One by MQTT is sent nothing and counts as one that took it (spec 01, 9).
+        """
+        fits = len(body) <= device.body_limit
         taken = False
         for session in device.sessions:
-            if session is not but:
-                self.send(session, command, message_id, body)
+            if session is not but and (fits or session.mqtt):
+                if not session.mqtt:
+                    self.send(session, command, message_id, body)
                 taken = True
         return taken
 
@@ -142,6 +147,10 @@ class Effects:
         """Close the client's connection once what is queued for it is written."""
         session.closing = True
         self.entries.append((session, down_entry(Down.CLOSE, session.id)))
+
+    def take_over(self, session: Session) -> None:
+        """Close an MQTT connection since another has come in its place. What is on its way from it still counts: its will."""
+        self.entries.append((session, down_entry(Down.CLOSE, session.id, SESSION_TAKEN_OVER)))
 
     def idle(self, session: Session, seconds: int) -> None:
         """Give the connection a new idle time-out, 0 for none; what is longer than an entry can say is cut to that."""

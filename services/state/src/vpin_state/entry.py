@@ -1,6 +1,7 @@
 """The entry: log-ins, registrations and what else a client may ask before it has a session. Any state process serves it.
 
-Tokens of boards are looked up in one query at a time, for all boards that came while the one before was running.
+Tokens of boards are looked up in one query at a time, for all boards that came while the one before was running; of boards
+by MQTT, whose owners are looked up too, each on its own (:mod:`vpin_state.mqtt_entry`).
 Passwords are verified in threads, and a credential
 that was just verified is remembered for some minutes, so that a reconnect storm costs no argon2.
 Repeated failures are limited per account and per address.
@@ -18,12 +19,13 @@ from vpin_bus import Delivery
 from vpin_messages import entry, jobs, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest, Grant, Opening, Provision
 from vpin_messages.queues import ENTRY, NOTIFY
-from vpin_messages.slab import Down, Side, down_entry
+from vpin_messages.slab import BOARDS, Down, Side, down_entry
 from vpin_protocol import Status, app_response, hardware_response
 from vpin_store import StoreUnavailable
 
 from vpin_state import metrics
 from vpin_state.accounts import AppEntry
+from vpin_state.mqtt_entry import MqttEntry
 
 if TYPE_CHECKING:
     from vpin_bus import Bus, Consumer, Outlet
@@ -50,6 +52,7 @@ class Entry:
         self._store = store
         self._owner = owner
         self._apps = AppEntry(store, settings, owner.hand_over, self._post)
+        self._mqtt = MqttEntry(store, owner.memory.look_up)
         self._consumer: Consumer | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._boards: list[tuple[Outlet, EntryRequest, str]] = []  # with their tokens, wait for the next look-up
@@ -119,14 +122,20 @@ class Entry:
         task.add_done_callback(self._tasks.discard)
 
     async def _app(self, outlet: Outlet, request: EntryRequest, gateway: bytes) -> None:
+        delay = 0.0
         try:
-            answer = await self._apps.answer(request, gateway)
+            if request.side == Side.MQTT:
+                answer, delay = await self._mqtt.answer(request)
+            else:
+                answer = await self._apps.answer(request, gateway)
         except StoreUnavailable:
-            answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
+            answer = _failed(request)
         except Exception:
             log.exception("entry failed", command=request.command)
-            answer = EntryAnswer(frames=app_response(request.message_id, Status.SERVER_ERROR))
-        if answer is not None:
+            answer = _failed(request)
+        if answer is not None and delay:  # the message that it came with does not wait to be acknowledged
+            asyncio.get_running_loop().call_later(delay, _send, outlet, request, answer)
+        elif answer is not None:
             _send(outlet, request, answer)
 
 
@@ -151,6 +160,12 @@ def _board_answer(request: EntryRequest, token: str, row: TokenRow | None) -> En
         opening.provision = Provision(token, row.body)
     grant = Grant(row.account_id, row.dash_id, row.device_id, slab.credential(token), entry.encode(opening))
     return EntryAnswer(grant=grant)
+
+
+def _failed(request: EntryRequest) -> EntryAnswer:
+    """The database is away, or the fault is ours."""
+    response = hardware_response if request.side in BOARDS else app_response
+    return EntryAnswer(frames=response(request.message_id, Status.SERVER_ERROR))
 
 
 def _lets_in(row: TokenRow) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from vpin_messages import entry, jobs, slab, tasks
 from vpin_messages.entry import EntryAnswer
-from vpin_messages.slab import Down, Side, Up, down_entry, up_entry
+from vpin_messages.slab import BOARDS, Down, Side, Up, down_entry, up_entry
 from vpin_messages.tasks import Task
 from vpin_protocol import APP_HEADER, HARDWARE_HEADER, Command, Status, app_response
 from vpin_store import StoreUnavailable
@@ -265,7 +265,7 @@ class Owner:
 
     def turn_away(self, instance: Instance, number: int, side: int, message_id: int, status: int) -> None:
         """Answer the log-in of a session that can't be opened, and close it."""
-        pack = HARDWARE_HEADER.pack if side == Side.HARDWARE else APP_HEADER.pack
+        pack = HARDWARE_HEADER.pack if side in BOARDS else APP_HEADER.pack
         instance.outlet.add(down_entry(Down.FRAMES, number, pack(Command.RESPONSE, message_id, status)))
         instance.outlet.add(down_entry(Down.CLOSE, number))
 

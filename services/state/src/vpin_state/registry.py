@@ -10,8 +10,6 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from vpin_protocol import Command
-
 if TYPE_CHECKING:
     from vpin_messages.requests import PinReply, PinRequest
 
@@ -36,8 +34,8 @@ tasks: dict[str, TaskHandler] = {}
 """What other processes hand over to the owner of an account, by name (:mod:`vpin_messages.tasks`)."""
 
 
-def handles(command: Command, side: str, *, also_shared: bool = False) -> Callable[[Handler], Handler]:
-    """Register the decorated function for a command of boards (HARDWARE) or apps (APP)."""
+def handles(command: int, side: str, *, also_shared: bool = False) -> Callable[[Handler], Handler]:
+    """Register the decorated function for a command (vpin_protocol.Command) of boards (HARDWARE) or apps (APP)."""
 
     def register(handler: Handler) -> Handler:
         table = hardware if side == HARDWARE else app

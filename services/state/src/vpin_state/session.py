@@ -53,6 +53,7 @@ class Session:
         "held",
         "id",
         "instance",
+        "mqtt",
         "notified_at",
         "os",
         "out",
@@ -66,7 +67,8 @@ class Session:
     def __init__(self, instance: Instance, id: int, side: Side, account: Account, device: Device | None = None) -> None:  # noqa: A002
         self.instance = instance
         self.id = id
-        self.side = side
+        self.mqtt = side is Side.MQTT  # nothing is sent to it but answers, see `Effects.to_device`
+        self.side = Side.HARDWARE if self.mqtt else side  # as far as the framing goes
         self.account = account
         self.device = device
         self.dash: Dashboard | None = (

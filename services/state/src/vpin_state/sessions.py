@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from vpin_messages import requests
 from vpin_messages.entry import Opening
 from vpin_messages.requests import PinReply
-from vpin_messages.slab import Down, Side, credential, down_entry
+from vpin_messages.slab import BOARDS, Down, Side, credential, down_entry
 from vpin_protocol import Status
 
 from vpin_state import metrics
-from vpin_state.handlers import presence
+from vpin_state.handlers import bridge, presence
 from vpin_state.provisioning import join
 from vpin_state.session import Instance, Session
 
@@ -69,6 +69,8 @@ def resume(
         instance.outlet.add(down_entry(Down.CLOSE, number))
         return None
     _settle_in(session)
+    if session.device is not None:
+        bridge.restore(session, session.device)
     metrics.sessions_resumed.inc()
     return session
 
@@ -77,7 +79,7 @@ def end(owner: Owner, session: Session) -> None:
     """The connection is gone."""
     del session.instance.sessions[session.id]
     fx = owner.begin(session.account)
-    metrics.sessions.labels(Side(session.side).name.lower()).dec()
+    metrics.sessions.labels(_label(session)).dec()
     if session.device is not None:
         session.device.bank.moment = 0  # a group ends with its connection
         if session in session.device.sessions:
@@ -111,7 +113,7 @@ def _admit(
         return None
     device: Device | None = None
     dash: Dashboard | None = None
-    if side == Side.HARDWARE:
+    if side in BOARDS:
         dash = account.dashboards.get(dash_id)
         device = dash.devices.get(device_id) if dash else None
         if device is None or not device.token or credential(device.token) != mark:
@@ -124,7 +126,7 @@ def _admit(
     session = Session(instance, number, Side(side), account, device)
     session.credential = mark
     session.dash = dash
-    session.shared = side != Side.HARDWARE and bool(mark)
+    session.shared = side not in BOARDS and bool(mark)
     if opening is not None:
         session.os, session.version, session.uid = opening.os, opening.version, opening.uid
     return session
@@ -133,7 +135,7 @@ def _admit(
 def _verdict(session: Session | None, side: int, opening: Opening) -> int:
     """200, or the status for a client whose token, password or share was taken back since the entry looked."""
     if session is None:
-        return Status.INVALID_TOKEN if side == Side.HARDWARE else Status.NOT_ALLOWED
+        return Status.INVALID_TOKEN if side in BOARDS else Status.NOT_ALLOWED
     if session.shared and session.dash is not None and not session.dash.settings.get("isShared"):
         return Status.NOT_ALLOWED
     if opening.password in session.account.retired:
@@ -147,4 +149,9 @@ def _settle_in(session: Session) -> None:
         session.device.sessions.append(session)
     else:
         session.account.apps.append(session)
-    metrics.sessions.labels(session.side.name.lower()).inc()
+    metrics.sessions.labels(_label(session)).inc()
+
+
+def _label(session: Session) -> str:
+    """What metrics call sessions of its kind."""
+    return "mqtt" if session.mqtt else session.side.name.lower()

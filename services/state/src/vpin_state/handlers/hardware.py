@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vpin_messages.slab import SETTLE
 from vpin_protocol import BodyError, Command, Status, parse_int32, parse_pin, parse_target, split_first
 
 from vpin_state import confirmations, datastreams, lookup
@@ -42,15 +43,20 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
     if len(body) < SHORTEST_WRITE:
         raise Refused(Status.ILLEGAL_COMMAND)
     if body[1:2] != b"w":
+        if session.mqtt:
+            _forward_read(fx, device, message_id, body)
         return
     kind, number, value = _parse_write(body)
     taken = take_device_write(fx, device, kind, number, value, at=session.group_time)
     if taken is None:
+        if session.mqtt:
+            raise Refused(Status.ILLEGAL_COMMAND)
         return
     if taken is not value:  # cropped, or the fallback: the board would differ from the server
         body = write_body(kind, number, taken)
         fx.to_device(device, SYNC_ID, body)
-    run_rules(fx, device.dash, device.id, kind, number, taken)
+    if not session.mqtt:  # spec 05, 2.2.3
+        run_rules(fx, device.dash, device.id, kind, number, taken)
     if device.dash.active:
         fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
     spelling = body[: body.find(0, 3)] if body[2:3] == b"\0" else b""
@@ -58,6 +64,24 @@ def board_writes(fx: Effects, session: Session, message_id: int, body: bytes) ->
         found = route(device.bank, kind, number)
         if found.fast:
             device.bank.fast[spelling] = found.recorder or device.bank.pin(kind, number)
+
+
+def _forward_read(fx: Effects, device: Device, message_id: int, body: bytes) -> None:
+    """`xr·pin` by MQTT is told the apps and changes nothing (spec 01, 9); others are dropped."""
+    operation, _, rest = body.partition(b"\0")
+    if operation[1:] != b"r":
+        return
+    _kind(operation)
+    parse_pin(rest.partition(b"\0")[0])
+    if device.dash.active:
+        fx.to_apps(device.dash, Command.HARDWARE, message_id, device.prefix + body)
+
+
+@handles(SETTLE, HARDWARE)
+def settle(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
+    """A gateway wants to know when all that its client did before this is committed."""
+    fx.reply(Status.OK)
+    fx.after_commit()
 
 
 def take_device_write(

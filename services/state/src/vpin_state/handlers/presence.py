@@ -38,11 +38,10 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
     device = session.device
     assert device is not None
     fx.reply(Status.OK)
-    if device.dash.active and (modes := pin_modes(device)) is not None:
-        fx.send(session, Command.HARDWARE, PIN_MODE_ID, modes)
-    if fx.config.resend_on_connect:
-        for body in device_sync_on_connect(device, fx.now):
-            fx.send(session, Command.HARDWARE, SYNC_ID, body)
+    if session.mqtt:
+        _take_over(fx, session, device)
+    else:
+        _greet(fx, session, device)
     fx.to_apps(device.dash, Command.HARDWARE_CONNECTED, fx.message_id, b"%d-%d" % (device.dash.id, device.id))
     device.connect_time = fx.now
     device.first_connect_time = device.first_connect_time or fx.now
@@ -54,6 +53,22 @@ def device_connected(fx: Effects, session: Session, opening: Opening) -> None:
         fx.emit("device.online", _event(device, fx.now))
         show_status(device, fx.now)
         events.came_online(fx, device)
+
+
+def _greet(fx: Effects, session: Session, device: Device) -> None:
+    """Pin modes, then the marked datastreams of a template."""
+    if device.dash.active and (modes := pin_modes(device)) is not None:
+        fx.send(session, Command.HARDWARE, PIN_MODE_ID, modes)
+    if fx.config.resend_on_connect:
+        for body in device_sync_on_connect(device, fx.now):
+            fx.send(session, Command.HARDWARE, SYNC_ID, body)
+
+
+def _take_over(fx: Effects, session: Session, device: Device) -> None:
+    """By MQTT a device has one connection, the newest (spec 09, 3). Those of other transports stay."""
+    for other in device.sessions:
+        if other.mqtt and other is not session:
+            fx.take_over(other)
 
 
 @handles(Command.HARDWARE_LOGIN, HARDWARE)
