@@ -51,12 +51,13 @@ async def add_account(
 
 
 async def set_password(store: Store, email: str, password: str, app_name: str = APP_NAME) -> None:
-    """AccountError when there is no such account."""
+    """Its sessions of the HTTP API end. AccountError when there is no such account."""
     email = email.strip().lower()
     account = await store.find_account(email, app_name)
     if account is None:
         raise AccountError(f"{email} has no account (app {app_name}): `vpin user add` makes one")
     await store.set_password(account.id, await _stored_hash(email, password))
+    await store.tokens.delete(account.id, "session")
 
 
 async def all_accounts(store: Store) -> list[AccountRow]:

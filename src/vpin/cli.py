@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from vpin_runtime.settings import Settings
-    from vpin_store import Store
-
-T = TypeVar("T")
-
-
-def examples(*lines: str) -> str:
-    """The end of a command's help."""
-    return "Examples:\n\n" + "\n\n".join(lines)
-
+from vpin.command_line import DATABASE, Properties, Toml, console, examples, fail, load, prepare
+from vpin.users import user
 
 app = typer.Typer(
     help="Self-hosted IoT backend for boards with virtual pins.",
@@ -38,22 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-user = typer.Typer(
-    help="Accounts: add, change the password, list, delete.",
-    epilog=examples(
-        "vpin user add anna@example.org", "vpin user passwd anna@example.org", "vpin user delete anna@example.org"
-    ),
-    no_args_is_help=True,
-)
 database = typer.Typer(help="The database's schema.", epilog=examples("vpin db upgrade"), no_args_is_help=True)
 app.add_typer(user, name="user")
 app.add_typer(database, name="db")
-
-Properties = Annotated[
-    Path | None,
-    typer.Option("--server-properties", help="Take settings from an old server.properties (VPIN_… are stronger)."),
-]
-Toml = Annotated[Path | None, typer.Option("--config", help="Take settings from a TOML file (VPIN_… are stronger).")]
 
 
 def main() -> None:
@@ -148,7 +123,6 @@ def run_part(part: Part, server_properties: Path | None, config: Path | None) ->
 
 
 BROKER = "VPIN_BUS_URL=amqp://guest:guest@localhost/"
-DATABASE = "VPIN_DATABASE_URL=postgresql://vpin:secret@localhost/vpin"
 
 
 @app.command(name=Part.GATEWAY_HW, epilog=examples(f"{BROKER} VPIN_HARDWARE=:8081 vpin gateway-hw"))
@@ -300,175 +274,3 @@ def import_blynk(
         fail(str(problem))
     if not complete:
         raise typer.Exit(1)
-
-
-Email = Annotated[str, typer.Argument(help="E-mail address of the account.")]
-AppName = Annotated[str, typer.Option("--app", help="App that the account belongs to.")]
-Password = Annotated[
-    str,
-    typer.Option(
-        "--password",
-        envvar="VPIN_NEW_PASSWORD",
-        prompt=True,
-        hide_input=True,
-        confirmation_prompt=True,
-        help="The password.",
-    ),
-]
-
-
-@user.command(epilog=examples("vpin user add anna@example.org", "vpin user add --admin root@example.org"))
-def add(
-    email: Email,
-    password: Password,
-    app_name: AppName = "Blynk",
-    admin: Annotated[bool, typer.Option("--admin", help="With the rights of an administrator.")] = False,
-) -> None:
-    """Make an account."""
-    from vpin.accounts import add_account
-
-    settings = load()
-    with_store(settings, lambda store: add_account(store, email, password, settings, app_name=app_name, is_admin=admin))
-    typer.echo(f"{email} has an account.")
-
-
-@user.command(epilog=examples("vpin user passwd anna@example.org"))
-def passwd(email: Email, password: Password, app_name: AppName = "Blynk") -> None:
-    """Set the password of an account."""
-    from vpin.accounts import set_password
-
-    with_store(load(), lambda store: set_password(store, email, password, app_name))
-    typer.echo(f"The password of {email} is set.")
-
-
-@user.command(name="list", epilog=examples("vpin user list"))
-def list_users() -> None:
-    """List all accounts."""
-    from datetime import UTC, datetime
-
-    from rich.table import Table
-
-    from vpin.accounts import all_accounts
-
-    table = Table("id", "e-mail", "app", "administrator", "made", "last log-in")
-    for row in with_store(load(), all_accounts):
-        made, last = (
-            datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M") if at else "never"
-            for at in (row.created_at, row.last_login_at)
-        )
-        table.add_row(str(row.id), row.email, row.app_name, "yes" if row.is_super_admin else "", made, last)
-    console().print(table)
-
-
-@user.command(
-    epilog=examples("vpin user delete anna@example.org", "vpin user delete --yes anna@example.org --app MyApp")
-)
-def delete(
-    email: Email,
-    app_name: AppName = "Blynk",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete it without asking.")] = False,
-) -> None:
-    """Delete an account and everything of it: projects, devices, tokens, values, history, events, sessions.
-
-    vpin may run meanwhile: boards and apps of the account are disconnected, and nothing of theirs is taken any more.
-
-    Ends with 0 when the account is gone, 1 when it is not yet, 2 when it could not be done.
-    """
-    from vpin_store import in_use
-
-    from vpin.deletion import belongings, delete_account
-    from vpin.wiring import database_url
-
-    settings = load()
-    found = with_store(settings, lambda store: belongings(store, email, app_name))
-    typer.echo(f"{found}\nIt is deleted with everything of it. Only a backup brings it back.")
-    if not yes and not sys.stdin.isatty():
-        typer.echo("Run it again with --yes to delete it.")
-        raise typer.Exit(1)
-    if not yes and not typer.confirm("Delete it?"):
-        raise typer.Exit(1)
-    running = asyncio.run(in_use(database_url(settings)))
-    account_id = found.account.id
-    if not with_store(settings, lambda store: delete_account(store, account_id, running=running)):
-        typer.echo(
-            "It is not deleted yet: no state process serves it now. The next one that does deletes it; "
-            "`vpin doctor` tells what is wrong.",
-            err=True,
-        )
-        raise typer.Exit(1)
-    typer.echo(f"{found.account.email} is deleted.")
-
-
-def load(server_properties: Path | None = None, config: Path | None = None) -> Settings:
-    """The settings in force. Ends the program with a message when they are wrong."""
-    from pydantic import ValidationError
-    from vpin_runtime.settings import Settings
-
-    from vpin.wiring import check_urls
-
-    for variable, file in (("VPIN_SERVER_PROPERTIES", server_properties), ("VPIN_CONFIG", config)):
-        if file is not None:
-            os.environ[variable] = str(file)
-    try:
-        settings = Settings()
-        check_urls(settings)
-    except ValidationError as error:
-        fail("\n".join(f"VPIN_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
-    except (OSError, ValueError) as error:
-        fail(str(error))
-    return settings
-
-
-def with_store(settings: Settings, use: Callable[[Store], Awaitable[T]]) -> T:
-    """Open the database, use it, close it. Ends the program with a message when that is impossible."""
-    from vpin_store import StoreUnavailable, WrongSchema, check_schema, open_store
-
-    from vpin.accounts import AccountError
-    from vpin.wiring import database_url
-
-    async def work() -> T:
-        url = database_url(settings)
-        if not await check_schema(url):
-            raise WrongSchema("there is no database yet: `vpin run` or `vpin db upgrade` makes it")
-        async with open_store(url, connections=1) as store:
-            return await use(store)
-
-    try:
-        return asyncio.run(work())
-    except (AccountError, WrongSchema) as error:
-        fail(str(error))
-    except StoreUnavailable as error:
-        fail(f"the database does not answer: {error}\n`vpin doctor` tells more.")
-
-
-def prepare(settings: Settings) -> bool:
-    """Make the database ready to be used; whether it had to be migrated. Ends the program with a message if that fails."""
-    from vpin_store import StoreUnavailable, WrongSchema
-
-    from vpin.wiring import prepare_database
-
-    try:
-        migrated, new_password = asyncio.run(prepare_database(settings))
-    except (StoreUnavailable, WrongSchema, OSError) as error:
-        fail(f"the database cannot be used: {error}\n`vpin doctor` tells more.")
-    tell_first_password(settings, new_password)
-    return migrated
-
-
-def tell_first_password(settings: Settings, password: str) -> None:
-    """If one was made up just now: nobody can look it up later."""
-    if password:
-        typer.echo(f"Administrator {settings.admin_email}, first password {password} (shown only now)")
-        typer.echo(f"Change it with: vpin user passwd {settings.admin_email}")
-
-
-def console() -> Console:
-    """Standard output, wide enough for a table when it is no terminal."""
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=240)
-
-
-def fail(message: str) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(2)

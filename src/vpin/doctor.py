@@ -42,7 +42,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """All findings, in the order in which an operator would fix them."""
     yield clock()
     yield data_folder(settings.data)
-    for setting in ("http", "tls", "mqtt"):
+    for setting in ("http", "tls"):
         yield port(setting, getattr(settings, setting), settings)
     yield await database(settings)
     yield await bus(settings)
@@ -78,7 +78,7 @@ def port(setting: str, address: str, settings: Settings) -> Finding:
         try:
             probe.bind((host, number))
         except OSError as error:
-            if setting != "mqtt" and _is_vpin(setting, host, number):
+            if _is_vpin(setting, host, number):
                 return Finding(setting, Level.GOOD, f"{address} is served by vpin")
             return Finding(
                 setting, Level.BAD, f"{address}: {error.strerror}", f"Free it or set VPIN_{setting.upper()}."

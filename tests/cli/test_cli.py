@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import typer
 from typer.testing import CliRunner
+from vpin_store import open_store
+from vpin_store.rows import Changes, TokenRow
 
 from vpin.bench.cli import app as bench
 from vpin.cli import app
@@ -173,3 +176,20 @@ def test_the_last_administrator_is_not_deleted(vpin: Vpin):
     assert (refused.exit_code, "`vpin user add --admin` makes another one first" in refused.output) == (2, True)
     vpin("user", "add", "root@example.org", "--admin", "--password", "one")
     assert vpin("user", "delete", "admin@vpin.local", "--yes").exit_code == 0
+
+
+def test_a_new_password_ends_the_sessions_of_the_api(vpin: Vpin, tmp_path: Path):
+    async def sessions(made: bool) -> list[str]:
+        async with open_store(f"sqlite:///{tmp_path}/data/vpin.db") as store:
+            account = await store.find_account("anna@example.org", "Blynk")
+            assert account
+            if made:
+                rows = [TokenRow(kind, kind, account.id, 0, 0, 0, b"") for kind in ("session", "device")]
+                await store.commit(Changes(tokens=rows))
+            return sorted(await store.tokens.find(["session", "device"]))
+
+    vpin("db", "upgrade")
+    vpin("user", "add", "anna@example.org", "--password", "one")
+    assert asyncio.run(sessions(made=True)) == ["device", "session"]
+    assert vpin("user", "passwd", "anna@example.org", "--password", "two").exit_code == 0
+    assert asyncio.run(sessions(made=False)) == ["device"]

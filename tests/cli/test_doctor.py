@@ -23,7 +23,7 @@ def examine(settings: Settings) -> dict[str, Finding]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("http", "tls", "mqtt")}
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("http", "tls")}
     return Settings(data=tmp_path / "data", **addresses)  # pyright: ignore[reportArgumentType]
 
 
@@ -36,10 +36,17 @@ def test_a_fresh_installation_is_fine(settings: Settings):
 
 @pytest.mark.integration
 def test_a_taken_port_is_wrong(settings: Settings):
-    with socket.create_server(("127.0.0.1", int(settings.mqtt.rpartition(":")[2]))):
-        finding = examine(settings)["mqtt"]
+    with socket.create_server(("127.0.0.1", int(settings.tls.rpartition(":")[2]))):
+        finding = examine(settings)["tls"]
     assert finding.level is Level.BAD
-    assert "VPIN_MQTT" in finding.advice
+    assert "VPIN_TLS" in finding.advice
+
+
+@pytest.mark.integration
+def test_a_port_that_nobody_will_listen_on_does_not_matter(settings: Settings):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = examine(settings.model_copy(update={"mqtt": f"127.0.0.1:{taken.getsockname()[1]}"}))
+    assert "mqtt" not in found
 
 
 @pytest.mark.integration

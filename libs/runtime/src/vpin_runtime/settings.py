@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     tls: str = Field(
         default="0.0.0.0:9443", description="TLS port: apps, boards, HTTPS, websockets (embedded run and edge)"
     )
-    mqtt: str = Field(default="0.0.0.0:8440", description="MQTT port")
+    mqtt: str = Field(default="0.0.0.0:8440", description="MQTT port (nothing listens there yet)")
     data: Path = Field(default=Path("data"), description="folder of the embedded run: database, journal, certificate")
 
     bus_url: str = Field(
