@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from state_world import World
@@ -12,7 +14,7 @@ from vpin_state import clocks, live, registry
 from vpin_state.collect import collect
 from vpin_state.config import Config
 from vpin_state.effects import Connection
-from vpin_state.handlers import presence
+from vpin_state.handlers import bridge, presence
 from vpin_state.load import build_account
 from vpin_state.provisioning import join
 from vpin_state.reading import READING_ID, Reader
@@ -133,6 +135,36 @@ def test_a_bridge_to_a_deleted_device_is_not_allowed(world):
     bridged(world)
     assert world.app_status(Command.DELETE_DEVICE, 1, 1) == 200
     assert world.ask(world.board, Command.BRIDGE, 64, "vw", 3, "x") == 6
+
+
+def test_bridges_survive_a_change_of_owner(world):
+    bridged(world)
+    assert world.ask(world.board, Command.BRIDGE, b"\xff\xfe", "i", world.device.token) == 200
+    assert world.ask(world.board, Command.BRIDGE, "x" * 33, "i", world.device.token) == 200  # no library's
+    board = {"id": 0, "boardType": "ESP8266", "name": "another"}
+    assert world.app_status(Command.UPDATE_DEVICE, 1, board) == 200
+    assert "bridges" not in world.json(Command.GET_DEVICE, 1, 0)
+    changes = Changes()
+    collect(world.account, changes)
+    again = World()
+    again.device.body = json.loads(next(row.body for row in changes.devices if row.id == 0))
+    twin = again.add_device(1)
+    assert again.ask(again.board, Command.BRIDGE, 64, "vw", 3, "x") == 6  # a connection of its own
+    bridge.restore(again.board, again.device)
+    assert again.board.bridges == {b"64": twin, b"\xff\xfe": again.device}
+    target = again.board_session(twin)
+    again.send(again.board, Command.BRIDGE, 64, "vw", 3, "x")
+    assert again.sent_to(target) == [(Command.BRIDGE, 5, b"vw\x003\0x")]
+
+
+def test_a_tie_that_is_made_again_is_not_stored_again(world):
+    other = bridged(world)
+    marks = world.account.marks
+    assert world.ask(world.board, Command.BRIDGE, 64, "i", other.token) == 200
+    assert world.account.marks == marks
+    assert world.ask(world.board, Command.BRIDGE, 64, "i", world.device.token) == 200
+    assert world.account.marks > marks
+    assert world.device.body["bridges"] == {"64": [1, 0]}
 
 
 def test_a_connection_has_at_most_100_bridges(world):

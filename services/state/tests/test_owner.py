@@ -142,6 +142,19 @@ async def test_a_new_owner_asks_for_the_sessions_and_knows_silent_ones(world: Wo
     await gateway.wait(lambda: any(m[:2] == (Command.HARDWARE, 7) for m in gateway.messages(APP)))
 
 
+async def test_a_board_need_not_tie_its_bridges_again_for_a_new_owner(world: World) -> None:
+    gateway = await home(world)
+    (token,) = world.owner.memory.tokens
+    gateway.send(BOARD, hardware_frame(Command.BRIDGE, 3, f"64\0i\0{token}".encode()))
+    await gateway.wait(lambda: (3, 200) in gateway.responses(BOARD))
+    await world.kill_state()
+    await world.start_state()
+    gateway.send(APP, b"", kind=Up.ANNOUNCE)
+    gateway.send(BOARD, hardware_frame(Command.BRIDGE, 4, b"64\0vw\x005\0x"))
+    await gateway.wait(lambda: (Command.HARDWARE, 4, b"1-0\0vw\x005\0x") in gateway.messages(APP))
+    assert (4, 7) in gateway.responses(BOARD)  # nobody else is there to take it
+
+
 async def test_answers_to_changes_wait_for_the_database_and_values_do_not(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

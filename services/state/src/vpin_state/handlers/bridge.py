@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 MOST_BRIDGES = 100
+KEPT = "bridges"
+"""Key in a device's body: {bridge pin: [dashboard, device]} as its connections have tied them, for the next owner."""
+LONGEST_KEPT = 32
+"""Bytes of a bridge pin that is kept: libraries use numbers."""
 
 
 @handles(Command.BRIDGE, HARDWARE)
@@ -43,7 +47,30 @@ def _tie(fx: Effects, session: Session, pin: bytes, token: bytes) -> None:
     if device is None or (pin not in bridges and len(bridges) >= MOST_BRIDGES):
         raise Refused(Status.NOT_ALLOWED)
     session.bridges = {**bridges, pin: device}
+    if session.device is not None and len(pin) <= LONGEST_KEPT:
+        _keep(session.device, pin.decode("latin-1"), [device.dash.id, device.id])
     fx.reply(Status.OK)
+
+
+def _keep(device: Device, pin: str, tied_to: list[int]) -> None:
+    """Remember a tie for connections that outlive this owner; nothing is written for one that is made again."""
+    kept: dict[str, list[int]] = device.body.get(KEPT) or {}
+    if kept.get(pin) != tied_to:
+        others = [(key, value) for key, value in kept.items() if key != pin]
+        device.body[KEPT] = dict([*others, (pin, tied_to)][-MOST_BRIDGES:])
+        device.changed()
+
+
+def restore(session: Session, device: Device) -> None:
+    """A connection of a board goes on with another owner: its board has tied its bridges and will not do it again."""
+    kept: dict[str, list[int]] = device.body.get(KEPT) or {}
+    dashboards = session.account.dashboards
+    found = {
+        pin.encode("latin-1"): dashboards[dash_id].devices.get(device_id)
+        for pin, (dash_id, device_id) in kept.items()
+        if dash_id in dashboards
+    }
+    session.bridges = {pin: target for pin, target in found.items() if target is not None}
 
 
 def _find_device(account: Account, token: str) -> Device | None:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 PROVISION_MS = 7 * 24 * 3600 * 1000
-_KEPT = ("hardwareInfo", "deviceOtaInfo", "metadata", "createdAt", "offlineNotice", "offlineEvent", "eventCounts")
+_INNER = ("offlineNotice", "offlineEvent", "eventCounts", "bridges")
+"""What an owner remembers in there for the next one."""
+_KEPT = ("hardwareInfo", "deviceOtaInfo", "metadata", "createdAt", *_INNER)
 
 
 def _fields(body: bytes) -> tuple[bytes, bytes]:
