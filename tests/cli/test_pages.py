@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from typer.core import TyperGroup
+from vpin_runtime.serve import STOP_SECONDS, Exit
 from vpin_runtime.settings import Settings
 
 from vpin import cli
@@ -135,3 +137,14 @@ def test_the_examples_of_every_help_are_understood(program: TyperGroup, monkeypa
             line = re.sub(r" {2,}\(.*\)$", "", example)
             assert f"vpin {' '.join(path)}".strip() in line, path
             check(program, line, monkeypatch)
+
+
+def test_the_unit_of_systemd_knows_how_vpin_starts_and_stops(program: TyperGroup):
+    text = (ROOT / "deploy" / "systemd" / "vpin.service").read_text()
+    unit = ConfigParser(strict=False, interpolation=None)
+    unit.read_string(text)
+    service = unit["Service"]
+    assert find(program, service["ExecStart"].split()[1:])[1] == []
+    assert float(service["TimeoutStopSec"]) > STOP_SECONDS
+    assert int(service["RestartPreventExitStatus"]) == Exit.BAD_SETTINGS
+    assert service["Environment"] == f"VPIN_DATA=/var/lib/{service['StateDirectory']}"

@@ -218,6 +218,8 @@ def _home(root: str) -> str:
 <pre>vpin user list                   who has an account
 vpin user add anna@example.org   make one
 vpin user passwd anna@example.org
+vpin user delete anna@example.org
+vpin backup /srv/backups/        all that there is, into one file
 vpin config                      the settings in force, and where they come from
 vpin doctor                      look for what is wrong</pre>
 <p>Firmware for boards is uploaded with the password of an administrator:</p>
