@@ -13,11 +13,12 @@ from vpin.bench.history import history
 from vpin.bench.large import Size, large
 from vpin.bench.latency import latency
 from vpin.bench.measurement import Measurement
-from vpin.bench.modes import examples, mode
+from vpin.bench.modes import mode
 from vpin.bench.processes import Watch
 from vpin.bench.stream import Direction
 from vpin.bench.throughput import throughput
 from vpin.bench.web import CLIENTS, http
+from vpin.command_line import examples
 
 app = typer.Typer(
     name="bench",

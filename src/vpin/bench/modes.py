@@ -14,16 +14,12 @@ from rich.console import Console
 from vpin.bench.client import PROXY_HEADER, BenchError, Target
 from vpin.bench.measurement import Measurement, show, write_json
 from vpin.bench.processes import Watch
+from vpin.command_line import examples
 
 HTTP, TLS = "127.0.0.1:8080", "127.0.0.1:9443"
 
 Mode = Callable[..., Awaitable[list[Measurement]]]
 """Takes a :class:`Target`, a :class:`Watch`, and its own options."""
-
-
-def examples(*lines: str) -> str:
-    """The end of a command's help."""
-    return "Examples:\n\n" + "\n\n".join(lines)
 
 
 def address(text: str) -> tuple[str, int]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from vpin import cli
+from vpin import command_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,22 +30,22 @@ Tell = Callable[[int, int], None]
 def register(app: typer.Typer) -> None:
     """Add the commands to the program."""
     app.command(
-        epilog=cli.examples(
+        epilog=command_line.examples(
             "vpin backup vpin.backup",
             "vpin backup /srv/backups/ --keep 90    (each day, by cron)",
-            f"{cli.DATABASE} vpin backup - | ssh elsewhere 'cat > vpin.backup'",
+            f"{command_line.DATABASE} vpin backup - | ssh elsewhere 'cat > vpin.backup'",
         )
     )(backup)
     app.command(
-        epilog=cli.examples(
+        epilog=command_line.examples(
             "vpin restore vpin.backup",
             "vpin restore --check vpin.backup",
-            f"{cli.DATABASE} vpin restore vpin.backup    (also of a backup that was made on SQLite)",
+            f"{command_line.DATABASE} vpin restore vpin.backup    (also of a backup that was made on SQLite)",
             "vpin restore --replace --yes vpin.backup",
         )
     )(restore)
     app.command(
-        epilog=cli.examples(
+        epilog=command_line.examples(
             "vpin export /srv/export", "vpin export /srv/anna anna@example.org", "vpin export --no-history out"
         )
     )(export)
@@ -61,8 +61,8 @@ def backup(
             min=0, help=f"Of the dated backups in the folder, keep so many, the newest: {KEPT} if not said; 0: all."
         ),
     ] = None,
-    server_properties: cli.Properties = None,
-    config: cli.Toml = None,
+    server_properties: command_line.Properties = None,
+    config: command_line.Toml = None,
 ) -> None:
     """Write all that the database has into one file, as it is at this moment. vpin may run meanwhile.
 
@@ -75,12 +75,12 @@ def backup(
     from vpin.keeping.files import dated, remove_old, whole_file
     from vpin.wiring import database_url
 
-    url = database_url(cli.load(server_properties, config))
+    url = database_url(command_line.load(server_properties, config))
     began = time.monotonic()
     try:
         if file == STREAM:
             if keep is not None or sys.stdout.isatty():
-                cli.fail("a backup on standard output goes into a pipe or file, and --keep needs a folder")
+                command_line.fail("a backup on standard output goes into a pipe or file, and --keep needs a folder")
             with _progress("rows") as tell:
                 end = asyncio.run(save(url, sys.stdout.buffer, tell))
             sys.stdout.buffer.flush()
@@ -89,7 +89,7 @@ def backup(
         path = Path(file)
         is_folder = path.is_dir() or file.endswith("/")
         if keep is not None and not is_folder:
-            cli.fail("--keep needs a folder: its backups have the date in their names")
+            command_line.fail("--keep needs a folder: its backups have the date in their names")
         if is_folder:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = dated(path, datetime.now(UTC))
@@ -100,9 +100,9 @@ def backup(
         if is_folder and (old := remove_old(path.parent, KEPT if keep is None else keep)):
             _say(f"Removed {len(old)} older backups.")
     except (BackupError, OSError) as error:
-        cli.fail(f"no backup was made: {error}")
+        command_line.fail(f"no backup was made: {error}")
     except StoreUnavailable as error:
-        cli.fail(f"no backup was made: the database does not answer: {error}")
+        command_line.fail(f"no backup was made: the database does not answer: {error}")
 
 
 def restore(
@@ -110,8 +110,8 @@ def restore(
     replace: Annotated[bool, typer.Option("--replace", help="Delete all that the database has.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace it without asking.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only read the backup and see that it is whole.")] = False,
-    server_properties: cli.Properties = None,
-    config: cli.Toml = None,
+    server_properties: command_line.Properties = None,
+    config: command_line.Toml = None,
 ) -> None:
     """Make the database what it was when the backup was made. All services have to be stopped.
 
@@ -125,10 +125,10 @@ def restore(
 
     from vpin.wiring import database_url
 
-    url = database_url(cli.load(server_properties, config))
+    url = database_url(command_line.load(server_properties, config))
     if replace and not yes and not check:
         if file == STREAM or not sys.stdin.isatty():
-            cli.fail("--replace deletes all that the database has: say --yes as well")
+            command_line.fail("--replace deletes all that the database has: say --yes as well")
         typer.confirm("Delete all that the database has, and put the backup in its place?", abort=True)
     began = time.monotonic()
     try:
@@ -138,9 +138,9 @@ def restore(
             else:
                 head, end = asyncio.run(fill(url, source, replace=replace, tell=lambda rows: tell()))
     except BackupError as error:
-        cli.fail(f"{'' if check else 'nothing was restored: '}{error}")
+        command_line.fail(f"{'' if check else 'nothing was restored: '}{error}")
     except (OSError, StoreUnavailable) as error:
-        cli.fail(f"nothing was restored: {error}")
+        command_line.fail(f"nothing was restored: {error}")
     made = f"{datetime.fromtimestamp(head.made_at / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     what = "is whole" if check else "is restored"
     _say(_summary(f"The backup of {made} (schema {head.schema}, {head.database}) {what}", end, began))
@@ -151,24 +151,24 @@ def export(
     emails: Annotated[list[str] | None, typer.Argument(help="Only accounts of these e-mail addresses.")] = None,
     app_name: Annotated[str, typer.Option("--app", help="Only accounts of this app.")] = "",
     history: Annotated[bool, typer.Option("--history/--no-history", help="With the averages of pins.")] = True,
-    server_properties: cli.Properties = None,
-    config: cli.Toml = None,
+    server_properties: command_line.Properties = None,
+    config: command_line.Toml = None,
 ) -> None:
     """Write accounts as the data folder of an old Blynk server has them. vpin may run meanwhile.
 
     `vpin import-blynk` takes the folder back, passwords included. An old server takes everything but the passwords:
     its users choose new ones.
     """
-    settings = cli.load(server_properties, config)
+    settings = command_line.load(server_properties, config)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        cli.fail(f"{folder} is not empty")
+        command_line.fail(f"{folder} is not empty")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cli.with_store(
+        command_line.with_store(
             settings, lambda store: _export(store, folder, emails or [], app_name, settings.server_host, history)
         )
     except OSError as error:
-        cli.fail(f"the export is not complete: {error}")
+        command_line.fail(f"the export is not complete: {error}")
 
 
 async def _export(store: Store, folder: Path, emails: list[str], app_name: str, host: str, history: bool) -> None:
