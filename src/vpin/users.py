@@ -54,7 +54,10 @@ def passwd(email: Email, password: Password, app_name: AppName = "Blynk") -> Non
     from vpin.accounts import set_password
 
     with_store(load(), lambda store: set_password(store, email, password, app_name))
-    typer.echo(f"The password of {email} is set.")
+    typer.echo(
+        f"The password of {email} is set. Sessions of the HTTP API have ended; "
+        "apps that are connected now need it when they connect again."
+    )
 
 
 @user.command(name="list", epilog=examples("vpin user list"))
