@@ -85,7 +85,7 @@ def test_devices_are_offline_and_their_tokens_known(tmp_path: Path):
     tokens = {row.token: (row.kind, row.dash_id, row.device_id) for row in changes.tokens}
     assert tokens[generated.token(7, 1, 0)] == ("device", 1, 0)
     assert tokens[generated.token(7, 1, 0xFFFF)] == ("share", 1, 0)
-    assert tokens.keys() - {"import 0"} == profile.tokens()
+    assert {token for token, (kind, *_) in tokens.items() if kind != "import"} == profile.tokens()
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '{"email":"anna@example.org","profile":{"dashBo', "{}", "\x00\x01"])
@@ -240,6 +240,9 @@ def test_names_and_defaults_of_the_account(tmp_path: Path):
     profile = read_profile(Folder(tmp_path).profiles[0], 77)
     assert (profile.name, profile.row.is_super_admin, profile.app_hash) == ("x@example.org (blynkqwe)", True, "")
     assert findings(profile, "profile") == [(old.name, "has no password: set one with `vpin user passwd`")]
+    old.write_text(json.dumps({"email": "x@example.org", "isFacebookUser": True, "profile": {}}))
+    (told,) = findings(read_profile(Folder(tmp_path).profiles[0], 77), "profile")
+    assert told[1].startswith("came in by Facebook")
 
 
 def test_a_cloned_project_has_no_secrets_and_no_values():

@@ -404,6 +404,19 @@ async def test_a_dry_run_foretells_what_is_odd(folder: Path, store: Store, monke
     assert (await take(folder, store, write=False)).is_idle
 
 
+async def test_an_account_that_was_deleted_in_vpin_does_not_come_back(folder: Path, store: Store):
+    await take(folder, store)
+    gone = (await everything(store))[f"{generated.email(2)} Blynk"].account
+    await store.commit(Changes(deleted_accounts=[gone.id]))
+    foretold = await take(folder, store, write=False)
+    report = await take(folder, store)
+    assert foretold.outcomes == report.outcomes
+    (kept,) = report.of(Result.KEPT)
+    assert (kept.account, "deleted in vpin since then" in kept.reason) == (generated.email(2), True)
+    assert f"{generated.email(2)} Blynk" not in await everything(store)
+    assert [o.account for o in (await take(folder, store, overwrite=True)).of(Result.TAKEN)] == [generated.email(2)]
+
+
 async def test_an_account_that_nobody_has_used_gives_way(folder: Path, store: Store):
     """The first administrator, made by a first start of vpin before the import, has the old one's e-mail."""
     fresh = AccountRow(0, generated.email(2), "Blynk", "", "hash", True, False, 9, 1, 0, "", b"{}")

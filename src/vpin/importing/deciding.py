@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from vpin.importing.mark import KIND, Mark
+from vpin.importing.mark import KIND, Mark, trace
 from vpin.importing.profiles import Profile, build
 from vpin.importing.report import Outcome, Result
 
@@ -49,9 +49,9 @@ async def look_up(store: Store | None, profiles: list[Profile], *, alone: bool) 
         return Known({}, {}, {}, set())
     rows = await store.find_accounts(sorted({profile.key[0] for profile in profiles}))
     wanted = {token for profile in profiles for token in profile.tokens()}
-    wanted |= {Mark.token(row.id) for row in rows}
+    wanted |= {Mark.token(row.id) for row in rows} | {trace(*profile.key).token for profile in profiles}
     found = await store.tokens.find(sorted(wanted))
-    marks = {row.account_id: Mark.of(row) for row in found.values() if row.kind == KIND}
+    marks = {row.account_id: Mark.of(row) for row in found.values() if row.kind == KIND and row.body}
     fresh = [row.id for row in rows if alone and not row.last_login_at and row.id not in marks]
     unused = {
         rows.account.id
@@ -75,6 +75,9 @@ class Decisions:
         """The account to be written, or why it is not."""
         row = known.accounts.get(profile.key)
         mark = known.marks.get(row.id) if row else None
+        if row is None and trace(*profile.key).token in known.tokens and not self._overwrite:
+            reason = "taken over before, and deleted in vpin since then (--overwrite takes it once more)"
+            return Outcome(profile.name, Result.KEPT, profile.source.name, reason)
         if row is None:
             result = Result.TAKEN
         elif mark is not None and mark.pending:

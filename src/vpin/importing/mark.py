@@ -1,10 +1,12 @@
-"""What vpin remembers of an import: one row among the tokens for each account that was taken over.
+"""What vpin remembers of an import: two rows among the tokens for each account that was taken over.
 
-It goes with the account. Nobody comes in with it: it is of a kind of its own, which nothing else asks for.
+One goes with the account and tells a later run what it has to do. The other stays when the account is deleted in vpin, so that
+a later run does not bring it back; it names nobody. Nobody comes in with them: they are of a kind of their own.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Self
 
 import msgspec
@@ -30,3 +32,9 @@ class Mark(msgspec.Struct):
     @classmethod
     def of(cls, row: TokenRow | None) -> Self | None:
         return None if row is None else msgspec.json.decode(row.body, type=cls)
+
+
+def trace(email: str, app_name: str) -> TokenRow:
+    """What stays of an account that was taken over once."""
+    digest = hashlib.sha256(f"{email}\0{app_name}".encode(errors="surrogatepass")).hexdigest()
+    return TokenRow(f"{KIND}/{digest}", KIND, 0, 0, 0, 0, b"")

@@ -107,8 +107,13 @@ def read_profile(file: ProfileFile, initial_energy: int) -> Profile:
         notes.add("profile", file.path.name, f"damaged: taken from the backup {source.name}")
     if remark:
         notes.add("profile", source.name, remark)
-    if not profile.app_hash and not row.is_facebook_user:
-        notes.add("profile", source.name, "has no password: set one with `vpin user passwd`")
+    if not profile.app_hash:
+        how = (
+            "came in by Facebook, which vpin does not ask, without a password"
+            if row.is_facebook_user
+            else "has no password"
+        )
+        notes.add("profile", source.name, f"{how}: set one with `vpin user passwd`")
     _note_unknown(notes, "account", user, _KNOWN_OF_USER)
     _note_unknown(notes, "profile", raw, _KNOWN_OF_PROFILE)
     return profile

@@ -14,6 +14,7 @@ from vpin_store import Conflict
 from vpin_store.rows import Changes
 
 from vpin.importing.deciding import Item
+from vpin.importing.mark import trace
 from vpin.importing.report import Outcome, Report, Result
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ async def foretell_batch(items: list[Item], averages: Averages, report: Report) 
 
 def rows_of(item: Item) -> Changes:
     """The rows of an account and its mark."""
-    changes = Changes(tokens=[item.mark.row(item.account.id)], at=item.mark.at)
+    changes = Changes(tokens=[item.mark.row(item.account.id), trace(*item.profile.key)], at=item.mark.at)
     collect(item.account, changes)
     return changes
 
