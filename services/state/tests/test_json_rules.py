@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from vpin_state import json_rules
+from vpin_state import json_rules, schema
+from vpin_state import kinds_table as table
 from vpin_state.errors import Refused
 from vpin_state.kinds import KINDS, PROPERTIES, PROPERTY_OF_RULE
 from vpin_state.schema import shortest, zone
@@ -62,9 +63,46 @@ def test_every_type_comes_back_as_it_was_sent(entry):
     assert next(iter(got)) == "type"
 
 
-def test_there_are_55_types_and_21_properties():
+def test_there_are_55_types_21_properties_and_69_boards():
     assert len(KINDS) == len(WIDGETS) == 55
     assert len(PROPERTIES) == len(PROPERTY_OF_RULE) == 21
+    assert len(set(table.BOARDS.split(";"))) == 69
+
+
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("PinType", "DIGITAL VIRTUAL ANALOG"),
+        ("Theme", "blynk Blynk BlynkLight SparkFun AppTheme CustomTheme AppExport"),
+        ("ProvisionType", "STATIC DYNAMIC"),
+        ("ConnectionType", "ETHERNET WI_FI USB BLUETOOTH BLE GSM"),
+        ("FontSize", "LARGE MEDIUM SMALL AUTO"),
+        ("TextAlignment", "LEFT RIGHT MIDDLE"),
+        ("Edge", "ROUNDED SHARP PILL TEXT"),
+        ("ButtonStyle", "SOLID OUTLINE"),
+        ("GraphType", "LINE FILLED_LINE BAR BINARY"),
+        ("Stacking", "NO_STACKING STACK STACK_100"),
+        ("YAxisScale", "UNSET AUTO MINMAX HEIGHT DELTA"),
+        ("Aggregation", "MIN MAX AVG SUM MED"),
+        ("Granularity", "MINUTE HOURLY DAILY"),
+        ("ImageSource", "URL ALBUM PREDEFINED"),
+        ("ImageScaling", "NONE FILL FIT"),
+        ("Interaction", "BUTTON PAGE STEP"),
+        ("Method", "POST GET PUT DELETE"),
+        ("Priority", "normal high"),
+        ("SetPinType", "ON OFF CUSTOM"),
+        ("ReportOutput", "EXCEL_TAB_PER_DEVICE CSV_FILE_PER_DEVICE_PER_PIN CSV_FILE_PER_DEVICE MERGED_CSV"),
+        ("ReportFormat", "ISO_SIMPLE ISO_INSTANT ISO_INSTANT_Z TS"),
+        ("ReportResult", "NO_DATA ERROR OK EXPIRED"),
+        ("ReportDuration", "CUSTOM INFINITE"),
+    ],
+)
+def test_members_have_names_and_numbers(name, members):
+    """Clients may send the number in place of the name (spec 03, 15.1)."""
+    known = members.split()
+    read_member = schema.reader(name)
+    assert [read_member(number) for number in range(len(known))] == [read_member(member) for member in known] == known
+    assert status_of(read_member, len(known)) == status_of(read_member, -1) == 11
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,8 @@ def test_a_new_project(world):
         (({"id": 1},), 6),
         (({"id": 3, "widgets": [widget("DEVICE_SELECTOR", i) for i in range(60)]},), 21),
         (({"id": 3, "name": "x" * 262_144},), 6),
+        (({"id": 3, "devices": [{"id": i} for i in range(51)]},), 6),
+        (({"id": 3, "tags": [{"id": 100_000 + i, "name": str(i)} for i in range(101)]},), 6),
     ],
 )
 def test_a_bad_project_changes_nothing(world, parts, status):

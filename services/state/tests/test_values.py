@@ -240,6 +240,20 @@ def test_widgets_behind_a_selector_and_in_templates_have_lists(world):
     assert (storage["1-1-v6"], storage["1-0-v6"]) == ({"type": "TABLE", "values": ["x"]}, "x")
 
 
+@pytest.mark.parametrize(
+    ("type_", "told"),
+    [("RGB", ["1-200000 vw 3 1"]), ("TWO_AXIS_JOYSTICK", ["1-200000 vw 3 1"]), ("LCD", []), ("LED", [])],
+)
+def test_a_value_that_came_with_a_widget_behind_a_selector_is_told_of_the_selector(world, type_, told):
+    add(world, "DEVICE_SELECTOR", id=200_000, deviceIds=[0])
+    own = {"value": "1"} if type_ == "LED" else {"pins": [stream(3, value="1")]}
+    widget = add(world, type_, 3, deviceId=200_000, **own)
+    assert apps_hear(world) == told
+    assert (shown(widget)["pins"][0] if "pins" in own else shown(widget))["value"] == "1"
+    assert board_hears(world) == []
+    assert pins_storage(world.account, NOW) == {}
+
+
 def test_tiles_show_the_values_of_their_devices(world):
     second = world.add_device(1)
     tiles = [{"deviceId": d, "templateId": 1, "pin": stream(5)} for d in (0, 1)]

@@ -64,6 +64,8 @@ def create_dashboard(
         raise Refused(Status.QUOTA_LIMIT)
     if settings["id"] in account.dashboards or settings["id"] == NO_PROJECT:
         raise Refused(Status.NOT_ALLOWED)
+    if len(devices) > fx.config.devices_max or len(settings.get("tags", ())) > fx.config.tags_max:
+        raise Refused(Status.NOT_ALLOWED)
     if settings["parentId"] == _ORDINARY:
         settling.pay(account, settling.price_of(widgets))
     return build_dashboard(account, settings, widgets, devices, fx.now)
