@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 from vpin_messages.requests import PinRequest
 from vpin_messages.slab import credential
 from vpin_protocol import Command
 from vpin_state import registry
+from vpin_state.collect import collect
+from vpin_store.rows import Changes
 
 DAY_MS = 86_400_000
 MAIL = ("a@example.com", "subject", "text")
@@ -76,7 +79,7 @@ def test_the_checks_of_a_mail_in_their_order(world):
     world.dash.active = False
     assert ask(world, Command.EMAIL) == (6, [])
     world.dash.active = True
-    world.account.mails.extend([world.fx.now] * (world.fx.config.mails_per_day + 1))
+    world.account.body["mailCounts"] = [world.fx.now] * (world.fx.config.mails_per_day + 1)
     assert ask(world, Command.EMAIL) == (2, [])
     assert ask(world, Command.EMAIL, "alone") == (1, [])
     world.fx.now += 86_400_000
@@ -107,6 +110,15 @@ def test_the_102nd_mail_of_a_day_is_refused_whoever_asks(world):
     later(world)
     assert ask(world, Command.EMAIL, *MAIL)[0] is None  # 5 s after the second of that day
     assert ask(world, Command.EMAIL, *MAIL) == (1, [])
+
+
+def test_mails_are_counted_where_the_next_owner_finds_them_and_nobody_sees(world):
+    add(world, "EMAIL")
+    assert ask(world, Command.EMAIL, *MAIL)[0] is None
+    changes = Changes()
+    collect(world.account, changes)
+    assert json.loads(changes.accounts[-1].body) == {"mailCounts": [world.fx.now]}
+    assert "mailCounts" not in world.profile()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ Whatever must be stored is marked dirty by the methods here; :mod:`vpin_state.co
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from vpin_store.rows import AccountRow
@@ -44,7 +43,6 @@ class Account:
         "idle_since",
         "last_event",
         "listed",
-        "mails",
         "marks",
         "numbered",
         "on_dirty",
@@ -81,7 +79,6 @@ class Account:
         self.timers = 0  # actions that are scheduled: they keep the account in memory
         self.idle_since = 0.0
         self.gone = False  # it is deleted: nothing of it is stored any more
-        self.mails: deque[int] = deque()  # when (ms) its boards, rules and pin API sent the last mails: a day's worth
         self.resets: dict[str, int] = {}  # tokens that let somebody set the password anew -> until when (ms)
         self.retired: tuple[int, ...] = ()  # marks of hashes of passwords that were replaced while it was in memory
 

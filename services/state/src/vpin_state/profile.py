@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from vpin_state import mail_counts
 from vpin_state.json_rules import PRIVATE_OF_DEVICE, View, encode, visible
 from vpin_state.places import Values, taken, with_values
 from vpin_state.routes import route
@@ -24,7 +25,8 @@ _NOT_LISTED = frozenset(("address", "firstConnectTime", "lastLoggedIP", "deviceO
 def profile_json(account: Account, now: int | None) -> JsonObject:
     """The whole Profile, for its owner."""
     dashboards = [dashboard_json(dash, now) for dash in account.projects]
-    return trimmed({"dashBoards": dashboards, **account.body, "pinsStorage": pins_storage(account, now)})
+    body = _without(account.body, frozenset((mail_counts.KEY,)))
+    return trimmed({"dashBoards": dashboards, **body, "pinsStorage": pins_storage(account, now)})
 
 
 def guest_profile_json(dash: Dashboard, now: int) -> JsonObject:

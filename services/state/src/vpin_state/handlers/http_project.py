@@ -8,9 +8,9 @@ import msgspec
 from vpin_messages.jobs import Job
 from vpin_messages.requests import PinReply
 
-from vpin_state import clocks
+from vpin_state import clocks, mail_counts
 from vpin_state.copies import bare_project
-from vpin_state.handlers.notifications import PHONES, find_widget, push_text, too_many_mails
+from vpin_state.handlers.notifications import PHONES, find_widget, push_text
 from vpin_state.handlers.pins import NOT_ACTIVE, OK
 from vpin_state.json_rules import View
 from vpin_state.model import NO_PROJECT
@@ -77,9 +77,9 @@ def email(fx: Effects, device: Device, request: PinRequest) -> PinReply:
     to, subject, text = request.values
     if not to or not subject:
         return PinReply(400, b"Email body is wrong. Missing or empty fields 'to', 'subj'.")
-    if too_many_mails(fx, dash.account):
+    if mail_counts.too_many(fx, dash.account):
         return PinReply(429, b"Too many requests.")
-    dash.account.mails.append(fx.now)
+    mail_counts.count(fx, dash.account)
     job = Job(fx.new_token(), "mail", [to], subject, text, account=dash.account.id, created_at=fx.now / 1000)
     fx.notify(job)
     return OK

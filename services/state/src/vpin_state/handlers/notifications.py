@@ -14,6 +14,7 @@ from vpin_messages.requests import PinReply
 from vpin_messages.slab import credential
 from vpin_protocol import Command, Status, split_all
 
+from vpin_state import mail_counts
 from vpin_state.addresses import is_email
 from vpin_state.errors import Refused
 from vpin_state.registry import HARDWARE, handles, operation
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
     from vpin_state.device import Device
     from vpin_state.effects import Effects
-    from vpin_state.model import Account, Dashboard, Widget
+    from vpin_state.model import Dashboard, Widget
     from vpin_state.session import Session
 
 PUSH_MAX, TWEET_MAX, SMS_MAX = 255, 140, 160
-DAY_MS = 86_400_000
 PHONES = {"androidTokens": "android", "iOSTokens": "ios"}
 """Key of a NOTIFICATION widget with {uid: token} → `details["os"]` of a push job."""
 
@@ -42,7 +42,7 @@ def email(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
         raise Refused(Status.NOT_ALLOWED)
     if not body:
         raise Refused(Status.ILLEGAL_COMMAND)
-    if too_many_mails(fx, account):
+    if mail_counts.too_many(fx, account):
         raise Refused(Status.QUOTA_LIMIT)
     fields = [field.decode(errors="replace") for field in split_all(body.rstrip(b"\0"))]
     if len(fields) < 2:
@@ -52,7 +52,7 @@ def email(fx: Effects, session: Session, message_id: int, body: bytes) -> None:
     to = _fill(fx, widget.json.get("to") or named, device)
     if not is_email(to):
         raise Refused(Status.ILLEGAL_COMMAND)
-    account.mails.append(fx.now)
+    mail_counts.count(fx, account)
     subject, text = _fill(fx, subject, device), _fill(fx, text, device)
     html = text if widget.json.get("contentType", "TEXT_HTML") == "TEXT_HTML" else ""
     _notify(fx, device.dash, "mail", [to], subject=subject, text="" if html else text, html=html, answered=True)
@@ -134,22 +134,14 @@ def notify_phones(fx: Effects, dash: Dashboard, text: str) -> None:
 def mail_text(fx: Effects, dash: Dashboard, subject: str, text: str) -> None:
     """A plain mail of a rule to the EMAIL widget's receiver, without one to the owner; nothing above the daily limit."""
     account = dash.account
-    if too_many_mails(fx, account):
+    if mail_counts.too_many(fx, account):
         return
     widget = find_widget(dash, "EMAIL")
     to = (widget.json.get("to") if widget else None) or account.row.email
     if not is_email(to):
         return
-    account.mails.append(fx.now)
+    mail_counts.count(fx, account)
     _notify(fx, dash, "mail", [to], subject=subject, text=text)
-
-
-def too_many_mails(fx: Effects, account: Account) -> bool:
-    """Whether the account has sent more than its limit in the last 24 hours: one above it passes (spec 05, 1.1.1)."""
-    mails = account.mails
-    while mails and mails[0] <= fx.now - DAY_MS:
-        mails.popleft()
-    return len(mails) > fx.config.mails_per_day
 
 
 def tweet_text(fx: Effects, dash: Dashboard, text: str) -> None:
