@@ -7,6 +7,7 @@ import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from state_shell import Gateway, World
@@ -14,6 +15,7 @@ from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest
 from vpin_messages.slab import Side, Up
 from vpin_protocol import Command, app_frame, app_response, hardware_response
+from vpin_state import accounts
 from vpin_state.entry import Entry
 from vpin_state.settings import EntrySettings
 from vpin_store.rows import Changes
@@ -166,6 +168,43 @@ async def test_logging_in(gateway: Gateway) -> None:
     for command in (Command.LOGIN, Command.HARDWARE_LOGIN):
         for fields, expected in LOGINS:
             assert await status(gateway, command, *fields) == expected, fields
+
+
+async def test_after_ten_failures_log_ins_are_slow_and_nobody_is_locked_out(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    slow: list[float] = []
+    later = loop.call_later
+
+    def at_once(seconds: float, callback: Any, *rest: Any, **context: Any) -> Any:
+        if getattr(callback, "__name__", "") != "_send":
+            return later(seconds, callback, *rest, **context)
+        slow.append(seconds)
+        return loop.call_soon(callback, *rest)
+
+    monkeypatch.setattr(loop, "call_later", at_once)
+    for _ in range(10):
+        assert await status(gateway, Command.LOGIN, EMAIL, "wrong") == WRONG
+    assert slow == []
+    assert await status(gateway, Command.LOGIN, EMAIL.upper(), "wrong") == WRONG
+    assert await status(gateway, Command.LOGIN, EMAIL, "hash") == OK
+    assert slow == [1.0, 1.0]
+    await status(gateway, Command.LOGIN, "b@example.com", "hash")
+    await status(gateway, Command.GET_SERVER, EMAIL, "Blynk")
+    assert slow == [1.0, 1.0], "others are not"
+
+
+def test_failures_are_those_of_the_last_minute_and_of_so_many_accounts() -> None:
+    failures = accounts.Failures()
+    for second in range(accounts.FAILURES_MAX):
+        assert not failures.are_many("a", second)
+        failures.add("a", second)
+    assert failures.are_many("a", accounts.FAILURE_SECONDS)
+    assert not failures.are_many("a", accounts.FAILURE_SECONDS + 0.5)
+    for number in range(accounts.FAILURES_KEPT):
+        failures.add(f"{number}", 100.0)
+    assert len(failures._times) == accounts.FAILURES_KEPT
 
 
 async def test_system_and_version_are_told_together_or_not_at_all(gateway: Gateway) -> None:

@@ -37,6 +37,7 @@ DEFAULT_APP = "Blynk"
 APP_NAME_MAX = 100
 FAILURES_MAX = 10
 FAILURE_SECONDS = 60.0
+SLOW_SECONDS = 1.0
 FAILURES_KEPT = 10_000
 HOUR_MS = 3_600_000
 
@@ -72,6 +73,14 @@ class AppEntry:
                 return self._get_server(request)
             case _:
                 return EntryAnswer(close=True)
+
+    def delay(self, request: EntryRequest) -> float:
+        """Seconds that the answer has to wait: after many failed log-ins each one to the account takes a while, right or
+        wrong, and nobody is locked out (spec 06, 19)."""
+        if request.command not in (Command.LOGIN, Command.HARDWARE_LOGIN):
+            return 0.0
+        email = request.body.partition(b"\0")[0].decode(errors="replace").lower()
+        return SLOW_SECONDS if self._failures.are_many(email, time.monotonic()) else 0.0
 
     async def _register(self, request: EntryRequest) -> EntryAnswer:
         """`email·hash·app`: 200, 2 malformed, 4 taken, 6 limit or a second one on this connection."""
@@ -132,17 +141,15 @@ class AppEntry:
         if len(fields) >= 5 and fields[4] == "facebook":
             return _status(request, Status.NOT_ALLOWED)
         app_name = fields[4] if len(fields) >= 5 else DEFAULT_APP
-        if self._failures.too_many(email, request.address, time.monotonic()):
-            return _status(request, Status.QUOTA_LIMIT)
         account = await self._store.find_account(email, app_name)
         if account is None:
-            self._fail(email, request.address)
+            self._fail(email)
             return _status(request, Status.NOT_REGISTERED)
         if account.is_facebook_user and not account.password_hash:
             return _status(request, Status.FACEBOOK_USER)
         verified = await self._verify(account, app_hash, request.address)
         if not verified:
-            self._fail(email, request.address)
+            self._fail(email)
             return _status(request, Status.NOT_AUTHENTICATED)
         metrics.logins.labels("ok").inc()
         os, version = (fields[2], fields[3]) if len(fields) >= 4 else ("", "")
@@ -162,9 +169,9 @@ class AppEntry:
         self._verified.remember(stored, app_hash)
         return stored
 
-    def _fail(self, email: str, address: str) -> None:
+    def _fail(self, email: str) -> None:
         metrics.logins.labels("refused").inc()
-        self._failures.add(email, address, time.monotonic())
+        self._failures.add(email, time.monotonic())
 
     async def _share_log_in(self, request: EntryRequest) -> EntryAnswer:
         """`ownerEmail·token[·os·version[·uid]]`: a grant. Else 2; 6 for a wrong token or owner, and while it is not shared."""
@@ -197,28 +204,25 @@ class AppEntry:
 
 
 class Failures:
-    """Failed log-ins of the last minute by account and by address, bounded."""
+    """Failed log-ins of the last minute by e-mail, bounded."""
 
     def __init__(self) -> None:
         self._times: dict[str, deque[float]] = {}
 
-    def too_many(self, email: str, address: str, now: float) -> bool:
-        return self._count(f"account {email} {address}", now) >= FAILURES_MAX
-
-    def add(self, email: str, address: str, now: float) -> None:
-        if len(self._times) >= FAILURES_KEPT:
-            self._times.pop(next(iter(self._times)))
-        self._times.setdefault(f"account {email} {address}", deque(maxlen=FAILURES_MAX)).append(now)
-
-    def _count(self, key: str, now: float) -> int:
-        times = self._times.get(key)
+    def are_many(self, email: str, now: float) -> bool:
+        times = self._times.get(email)
         if times is None:
-            return 0
+            return False
         while times and now - times[0] > FAILURE_SECONDS:
             times.popleft()
         if not times:
-            del self._times[key]
-        return len(times)
+            del self._times[email]
+        return len(times) >= FAILURES_MAX
+
+    def add(self, email: str, now: float) -> None:
+        if email not in self._times and len(self._times) >= FAILURES_KEPT:
+            self._times.pop(next(iter(self._times)))
+        self._times.setdefault(email, deque(maxlen=FAILURES_MAX)).append(now)
 
 
 _settings = msgspec.json.Decoder(dict[str, Any]).decode

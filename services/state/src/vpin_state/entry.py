@@ -4,7 +4,7 @@ Tokens of boards are looked up in one query at a time, for all boards that came 
 by MQTT, whose owners are looked up too, each on its own (:mod:`vpin_state.mqtt_entry`).
 Passwords are verified in threads, and a credential
 that was just verified is remembered for some minutes, so that a reconnect storm costs no argon2.
-Repeated failures are limited per account and per address.
+After repeated failures the log-ins of an account are answered slowly, but they are answered.
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ class Entry:
             if request.side == Side.MQTT:
                 answer, delay = await self._mqtt.answer(request)
             else:
+                delay = self._apps.delay(request)
                 answer = await self._apps.answer(request, gateway)
         except StoreUnavailable:
             answer = _failed(request)
