@@ -1,7 +1,7 @@
 """JSON of apps: reading it into the form that is kept, writing it in the views that there are (spec 03, 2).
 
 What is read is already what is written: keys without a value are left out, numbers are numbers, floats are the shortest
-decimal of their 32 bits. The values of pins are no part of it: :mod:`vpin_state.views` takes them out and puts them in.
+decimal of their 32 bits. The values of pins are no part of it: :mod:`vpin_state.places` takes them out and puts them in.
 """
 
 from __future__ import annotations
