@@ -72,12 +72,17 @@ def run(line: str, place: Path, database: str) -> subprocess.CompletedProcess[st
     )
 
 
+def without_a_terminal(line: str) -> int:
+    """What a line ends with: an import that asks, and gets no answer, has not been done."""
+    return 2 if "import-blynk" in line and not ("--yes" in line or "--dry-run" in line) else 0
+
+
 @pytest.mark.parametrize("line", [line for line in DOCUMENTED if "vpin run" not in line and "doctor" not in line])
 def test_the_commands_work(place: Path, postgresql: str, line: str):
     if "user" in line:  # by then the data is there
         run("VPIN_DATA=/srv/vpin vpin import-blynk /srv/blynk/data --yes", place, postgresql)
     done = run(line, place, postgresql)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == without_a_terminal(line), done.stdout + done.stderr
     if "--report" in line:
         assert (place / "report.json").exists()
     if "import-blynk" in line and "--yes" in line:
@@ -90,7 +95,7 @@ def test_the_commands_of_the_readme_work(place: Path, postgresql: str):
     assert len(IMPORTS) == 2
     for line in IMPORTS:
         done = run(f"VPIN_DATA=/srv/readme {line}", place, postgresql)
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == without_a_terminal(line), done.stdout + done.stderr
 
 
 def test_without_vpin_data_the_old_folder_is_refused(place: Path, postgresql: str):
