@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from vpin import launcher
 from vpin.command_line import DATABASE, Properties, Toml, console, examples, fail, load, prepare
 from vpin.users import user
 
@@ -33,8 +35,15 @@ app.add_typer(database, name="db")
 
 def main() -> None:
     """Entry point."""
-    complete(sys.argv[1:2])
-    app()
+    arguments = sys.argv[1:]
+    if launcher.is_old(arguments):
+        try:
+            arguments = launcher.translate(arguments, os.environ, lambda text: typer.echo(text, err=True))
+        except launcher.LauncherError as error:
+            typer.echo(str(error), err=True)
+            sys.exit(error.status)
+    complete(arguments[:1])
+    app(arguments)
 
 
 def complete(wanted: list[str]) -> None:

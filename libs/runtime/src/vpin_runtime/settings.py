@@ -1,5 +1,5 @@
 """Settings of all services. Strongest first: environment variables ``VPIN_…``, the TOML file that ``VPIN_CONFIG``
-names, the old server.properties that ``VPIN_SERVER_PROPERTIES`` names, defaults.
+names, the old properties files that ``VPIN_SERVER_PROPERTIES`` names (several like a PATH), defaults.
 
 One class for all, since the embedded run is all services in one process. Addresses are ``host:port``.
 """
@@ -266,7 +266,7 @@ def _files(settings_cls: type[BaseSettings]) -> list[tuple[str, PydanticBaseSett
     if toml := os.environ.get("VPIN_CONFIG"):
         Path(toml).open().close()  # the library takes a missing file for an empty one
         found.append((toml, TomlConfigSettingsSource(settings_cls, Path(toml))))
-    if properties := os.environ.get("VPIN_SERVER_PROPERTIES"):
+    for properties in filter(None, os.environ.get("VPIN_SERVER_PROPERTIES", "").split(os.pathsep)):
         values = settings_from(Path(properties))
         found.append((properties, InitSettingsSource(settings_cls, init_kwargs=values)))
     return found
