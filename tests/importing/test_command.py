@@ -205,6 +205,13 @@ def test_a_report_is_written_whatever_happens_and_nobody_else_may_read_it(vpin: 
     assert (full.exit_code, "the report cannot be written" in full.output) == (2, True)
 
 
+def test_an_old_server_that_seems_to_run_is_told(vpin: Vpin, folder: Path):
+    assert "Stop it before you move" in vpin(folder, "--dry-run").output
+    for path in folder.glob("*.user"):
+        generated.damage(path, path.read_bytes())
+    assert "Stop it before you move" not in vpin(folder, "--dry-run").output
+
+
 def test_what_somebody_has_to_look_at_is_shown_first(vpin: Vpin, folder: Path):
     names = [f"field{n}" for n in range(30)]
     for number in range(2):  # each of them in two accounts, so there is more of it

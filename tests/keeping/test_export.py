@@ -142,9 +142,10 @@ async def test_codes_of_nobody_go_along_with_all_accounts(store: Store, tmp_path
     assert [path.name for path in Folder(tmp_path / "all").clones] == ["n" * 32]
 
 
-async def test_history_of_an_odd_address_comes_back(store: Store, tmp_path: Path):
+@pytest.mark.parametrize("email", ["50%/year@example.org", f"{'ü' * 120}@example.org"])
+async def test_history_of_an_odd_address_comes_back(store: Store, tmp_path: Path, email: str):
     rows = await whole(store, 0)
-    odd = rows.account._replace(email="50%/year@example.org", app_name="Blynk")
+    odd = rows.account._replace(email=email, app_name="Blynk")
     await store.commit(Changes(accounts=[odd]))
     await export(store, tmp_path / "out", [odd])
     again = f"sqlite:///{tmp_path}/again.db"
@@ -156,9 +157,11 @@ async def test_history_of_an_odd_address_comes_back(store: Store, tmp_path: Path
         assert len(await other.history.streams([found.id])) == len(await store.history.streams([odd.id])) > 0
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", ".", "a\0b", "100%"])
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", ".", "a\0b", "100%", "ä" * 250, "/" * 250])
 def test_names_that_users_choose_stay_in_the_folder(name: str, tmp_path: Path):
     path = tmp_path / file_name(f"{name}.user")
     assert path.resolve().parent == tmp_path.resolve()
     path.touch()
+    assert path.suffix == ".user"
     assert file_name("a/b") != file_name("a%2Fb")
+    assert file_name("a" * 300) != file_name("a" * 301)

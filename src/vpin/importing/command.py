@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from vpin_runtime.settings import Settings
 
+FRESH_SECONDS = 120
+"""The old server writes what has changed once a minute."""
 AGAIN = "What was taken until now is stored. Run the same command again: it goes on where it stopped."
 
 
@@ -45,6 +48,14 @@ def take_over(
     written whatever happens.
     """
     folder = _open(path, settings, report_file)
+    if (seconds := time.time() - folder.written_at) < FRESH_SECONDS:
+        console.print(
+            f"The newest profile was written {max(seconds, 0):.0f} s ago. If the old server still runs: what it hears from now"
+            " on will not be in vpin. Stop it before you move.",
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     report = Report(str(path), dry_run=True)
     try:
         if dry_run or ask:

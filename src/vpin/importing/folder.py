@@ -77,6 +77,12 @@ class Folder:
         self._by_lower = {name.lower(): name for name in reversed(self.histories)}
         self.unfinished = [p for p in _files(data) if p.name.endswith("_temp.bin")]
 
+    @property
+    def written_at(self) -> float:
+        """When a profile was last written (s since 1970); 0: nobody can tell."""
+        times = [profile.path.stat().st_mtime for profile in self.profiles if profile.path.exists()]
+        return max(times, default=0.0)
+
     def history_name(self, email: str, app_name: str) -> str | None:
         """Name of the folder of an account's averages, if there is one. The old server did not always write e-mail
         addresses in lower case; `vpin export` escapes what no name of a file may have."""

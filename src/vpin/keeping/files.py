@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Generator
@@ -10,6 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+MOST_BYTES = 255
+"""Of the name of a file, on all file systems in use."""
 _NAME = re.compile(r"vpin-\d{4}-\d{2}-\d{2}T\d{6}Z\.backup")
 
 
@@ -48,6 +51,10 @@ def remove_old(folder: Path, keep: int) -> list[Path]:
 
 
 def file_name(text: str) -> str:
-    """Text as a name in a folder: what users choose must not lead out of it."""
+    """Text as a name in a folder: what users choose must not lead out of it, nor be longer than file systems take."""
     name = text.replace("%", "%25").replace("/", "%2F").replace("\0", "%00")
-    return f"%2E{name[1:]}" if name.startswith(".") else name
+    name = f"%2E{name[1:]}" if name.startswith(".") else name
+    if len(os.fsencode(name)) <= MOST_BYTES:
+        return name
+    start, end = os.fsencode(name)[:200].decode(errors="ignore"), Path(name).suffix[:50]
+    return f"{start}~{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}{end}"
