@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from state_world import NOW
-from vpin_messages.slab import Side
+from vpin_messages.slab import SETTLE, Side
 from vpin_protocol import Command
 from vpin_state import registry, sessions
 from vpin_state.effects import Effects
@@ -316,12 +316,13 @@ def test_boards_of_a_stranger_reach_no_other_account(victim, stranger, untouched
         Command.GROUP: [("b",), ("e",)],
         Command.LOG_EVENT: [("code", "text")],
         Command.EVENT_CLEAR: [("code",)],
+        SETTLE: [()],
     }
     assert set(registry.hardware) == {*tries}, "every command of boards is tried"
     for command, bodies in tries.items():
         for parts in bodies:
             stranger.send(stranger.board, command, *parts)
-            told = f"{Command(command).name} {parts}"
+            told = f"{command!r} {parts}"
             assert all(session.account is stranger.account for session, _ in stranger.fx.sends), told
             stranger.clear()
             untouched(stranger.fx, told)
