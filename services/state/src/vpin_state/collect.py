@@ -106,8 +106,8 @@ def _collect_widgets(account: Account, dirty: Dirty, changes: Changes) -> None:
     for dash_id, keys in by_dash.items():
         if (dash := account.dashboards.get(dash_id)) is not None:
             changes.widgets += [
-                WidgetRow(account.id, dash_id, widget.key, position, _json(widget.json))
-                for position, widget in enumerate(dash.widgets)
+                WidgetRow(account.id, dash_id, widget.key, widget.key, _json(widget.json))
+                for widget in dash.widgets  # their order is that of their keys, whichever of them are gone
                 if widget.key in keys
             ]
 
