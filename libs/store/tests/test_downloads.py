@@ -21,14 +21,15 @@ async def test_a_key_is_made_once(store: Store) -> None:
     assert await store.tokens.key("other") != first
 
 
-async def test_downloads_are_counted_by_device_and_forgotten_when_out_of_date(store: Store) -> None:
+async def test_downloads_are_counted_by_device_and_all_is_forgotten_when_out_of_date(store: Store) -> None:
     names = [("a", 0, 100), ("b", 0, 200), ("c", 1, 300)]
     rows = [token(name, 1, kind="download", device_id=device, expires_at=at, body=b"{}") for name, device, at in names]
+    rows += [token("p", 1, kind="provision", expires_at=200), token("r", 1, kind="reset", expires_at=201)]
     await store.commit(Changes(accounts=[account(1)], tokens=[*rows, token("t", 1), token("x", 1, kind="clone")]))
     assert [await store.tokens.count("download", (1, 1, 0), after) for after in (99, 100, 200)] == [2, 1, 0]
-    assert [row.token for row in (await store.load_accounts([1]))[1].tokens] == ["t", "x"]
-    await store.tokens.forget("download", 200)
-    assert set(await store.tokens.find(["a", "b", "c", "t", "x"])) == {"c", "t", "x"}
+    assert [row.token for row in (await store.load_accounts([1]))[1].tokens] == ["p", "r", "t", "x"]
+    await store.tokens.forget(200)
+    assert set(await store.tokens.find(["a", "b", "c", "p", "r", "t", "x"])) == {"c", "r", "t", "x"}
 
 
 @pytest.mark.parametrize(("step", "length"), [(Step.MINUTE, 60_000), (Step.HOUR, 3_600_000), (Step.DAY, 86_400_000)])

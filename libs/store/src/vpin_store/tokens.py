@@ -62,10 +62,10 @@ class Tokens:
         found = await self._watch(self._driver.fetch(sql, kind, *device, expires_after))
         return found[0][0]
 
-    async def forget(self, kind: str, now: int) -> None:
-        """Delete tokens of a kind, of all accounts, that are out of date at `now` (ms)."""
-        sql = "DELETE FROM token WHERE kind = $1 AND expires_at > 0 AND expires_at <= $2"
-        await self._watch(self._driver.write(sql, kind, now))
+    async def forget(self, now: int) -> None:
+        """Delete tokens of every kind, of all accounts, that are out of date at `now` (ms)."""
+        sql = "DELETE FROM token WHERE expires_at > 0 AND expires_at <= $1"
+        await self._watch(self._driver.write(sql, now))
 
     async def delete(self, account_id: int, kind: str, *, keep: str = "", expired_at: int = 0) -> None:
         """Tokens of a kind but the one to keep; with `expired_at` (ms) only those that are out of date then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 
@@ -30,7 +31,7 @@ from vpin_api.uploads import Uploads
 
 DRAIN = 4.0  # seconds for running requests when the service stops
 ADMIN_APP = "Blynk"  # the app whose accounts may be super administrators (spec 06, 14.2)
-FORGET = 3600  # seconds between two looks for downloads that are out of date
+FORGET = 3600  # seconds between two looks for tokens (of downloads, boards, passwords, sessions) that are out of date
 PING = 5  # seconds between two looks at the database
 
 log = structlog.get_logger("vpin.api")
@@ -152,7 +153,7 @@ class ApiService:
                 await self._store.ping()
             if second % FORGET == FORGET - 1 and self._store.ready:
                 with contextlib.suppress(StoreUnavailable):
-                    await self._downloads.forget_old()
+                    await self._store.tokens.forget(time.time_ns() // 1_000_000)
             second += 1
             await asyncio.sleep(1)
 

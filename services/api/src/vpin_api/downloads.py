@@ -90,10 +90,6 @@ class Downloads:
                 return True
         return False
 
-    async def forget_old(self) -> None:
-        """Delete what nobody can read any more."""
-        await self._store.tokens.forget(downloads.KIND, self._now)
-
     async def serve(self, name: str, send: Send, *, head: bool) -> bool:
         """Answer with the file of that name; False, and nothing is answered, where there is none.
 
