@@ -331,7 +331,7 @@ def test_boards_of_a_stranger_reach_no_other_account(victim, stranger, untouched
 @pytest.mark.parametrize("side", [Side.HARDWARE, Side.APP])
 def test_the_owner_checks_the_token_of_a_session_against_the_account_that_it_names(victim, stranger, side):
     """A grant of one account is worth nothing for another, nor for another device of the same."""
-    from vpin_messages.slab import credential
+    from vpin_messages.slab import Up, UpEntry, credential
 
     token = (
         victim.secret_dash.devices[DEVICE].token
@@ -339,11 +339,11 @@ def test_the_owner_checks_the_token_of_a_session_against_the_account_that_it_nam
         else victim.secret_dash.settings["sharedToken"]
     )
     admit = sessions._admit
-    good = (side, 900, DASH, DEVICE, credential(token), None)
-    assert admit(victim.instance, victim.account, *good) is not None
-    assert admit(stranger.instance, stranger.account, *good) is None
-    for dash, device, mark in [(1, 0, credential(token)), (DASH, DEVICE, credential("x" * 32))]:
-        assert admit(victim.instance, victim.account, side, 900, dash, device, mark, None) is None
+    good = UpEntry(Up.ANNOUNCE, side, 900, victim.account.id, DASH, DEVICE, credential(token), b"")
+    assert admit(victim.instance, victim.account, good, None) is not None
+    assert admit(stranger.instance, stranger.account, good, None) is None
+    for wrong in (good._replace(dash=1, device=0), good._replace(credential=credential("x" * 32))):
+        assert admit(victim.instance, victim.account, wrong, None) is None
 
 
 def test_nobody_else_sees_a_value(victim, stranger):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import MsgspecError
 from vpin_messages.entry import decode_opening
-from vpin_messages.slab import HEAD, UP, SlabError, Up
+from vpin_messages.slab import HEAD, UP, SlabError, Up, UpEntry
 from vpin_messages.stream import decode_interest
 
 from vpin_state import metrics, sessions
@@ -55,8 +55,8 @@ def walk(shard: Shard, body: bytes, at: int) -> int:
                 if session is None:
                     if account_id not in accounts:
                         break
-                    account = accounts[account_id]
-                    session = sessions.resume(owner, instance, account, side, number, dash, device, credential, None)
+                    entry = UpEntry(kind, side, number, account_id, dash, device, credential, b"")
+                    session = sessions.resume(instance, accounts[account_id], entry, None)
                 if session is not None and not session.closing:
                     if session.device is not None:
                         at = hardware_frames(session, body, start, stop, now, outbox, slow)
@@ -72,22 +72,22 @@ def walk(shard: Shard, body: bytes, at: int) -> int:
                 if account_id not in accounts:
                     break
                 account = accounts[account_id]
-                payload = body[start:stop]
+                entry = UpEntry(kind, side, number, account_id, dash, device, credential, body[start:stop])
                 if kind == Up.REQUEST:
-                    answer_request(owner, instance, account, number, dash, device, credential, payload)
+                    answer_request(owner, instance, account, entry)
                 elif kind == Up.TASK:
-                    shard.perform(account, number, payload)
+                    shard.perform(account, number, entry.payload)
                 elif kind == Up.WATCH:
-                    owner.watches.take(instance, account, account_id, number, decode_interest(payload))
+                    owner.watches.take(instance, account, account_id, number, decode_interest(entry.payload))
                 elif kind == Up.CLOSED:
                     if (session := found.get(number)) is not None:
                         sessions.end(owner, session)
                 else:
-                    opening = decode_opening(payload)
+                    opening = decode_opening(entry.payload)
                     if kind == Up.OPEN:
-                        sessions.open_session(owner, instance, account, side, number, dash, device, credential, opening)
+                        sessions.open_session(owner, instance, account, entry, opening)
                     elif number not in found:
-                        sessions.resume(owner, instance, account, side, number, dash, device, credential, opening)
+                        sessions.resume(instance, account, entry, opening)
                 if owner.is_others_turn():
                     at = stop
                     break

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 from vpin_messages import requests
 from vpin_messages.requests import PinReply
-from vpin_messages.slab import credential
+from vpin_messages.slab import UpEntry, credential
 from vpin_protocol import BodyError
 
 from vpin_state import registry
@@ -29,26 +29,18 @@ _json = msgspec.json.Encoder().encode
 INVALID_TOKEN = PinReply(400, b"Invalid token.")
 
 
-def answer_request(
-    owner: Owner,
-    instance: Instance,
-    account: Account | None,
-    number: int,
-    dash_id: int,
-    device_id: int,
-    mark: int,
-    payload: bytes,
-) -> None:
+def answer_request(owner: Owner, instance: Instance, account: Account | None, entry: UpEntry) -> None:
     """Run one operation; a reply to a change waits for its commit."""
-    if device_id == requests.ACCOUNT:
-        _answer_account(owner, instance, account, number, payload)
+    number = entry.session
+    if entry.device == requests.ACCOUNT:
+        _answer_account(owner, instance, account, number, entry.payload)
         return
-    dash = account.dashboards.get(dash_id) if account else None
-    device = dash.devices.get(device_id) if dash else None
-    if account is None or device is None or not device.token or credential(device.token) != mark:
+    dash = account.dashboards.get(entry.dash) if account else None
+    device = dash.devices.get(entry.device) if dash else None
+    if account is None or device is None or not device.token or credential(device.token) != entry.credential:
         owner.outbox.reply(instance, number, requests.encode(INVALID_TOKEN), durable=False)
         return
-    request = requests.decode_request(payload)
+    request = requests.decode_request(entry.payload)
     fx = owner.begin(account)
     fx.origin = HTTP
     operation = registry.operations.get(request.operation)

@@ -1,4 +1,7 @@
-"""Sessions come and go: opening with the right token, resuming after a change of owner, ending."""
+"""Sessions come and go: opening with the right token, resuming after a change of owner, ending.
+
+A client is known by the entry that it came with.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import TYPE_CHECKING
 from vpin_messages import requests
 from vpin_messages.entry import Opening
 from vpin_messages.requests import PinReply
-from vpin_messages.slab import BOARDS, Down, Side, credential, down_entry
+from vpin_messages.slab import BOARDS, Down, Side, UpEntry, credential, down_entry
 from vpin_protocol import Status
 
 from vpin_state import metrics
@@ -23,23 +26,13 @@ if TYPE_CHECKING:
 _SIDES = frozenset(Side)
 
 
-def open_session(
-    owner: Owner,
-    instance: Instance,
-    account: Account | None,
-    side: int,
-    number: int,
-    dash_id: int,
-    device_id: int,
-    mark: int,
-    opening: Opening,
-) -> None:
+def open_session(owner: Owner, instance: Instance, account: Account | None, entry: UpEntry, opening: Opening) -> None:
     """A client was let in by the entry: check that what it came in with is still right, then answer the log-in."""
-    joined = opening.provision is not None and join(owner.config, account, dash_id, device_id, opening.provision)
-    session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
-    status = _verdict(session, side, opening)
+    joined = opening.provision is not None and join(owner.config, account, entry.dash, entry.device, opening.provision)
+    session = _admit(instance, account, entry, opening)
+    status = _verdict(session, entry.side, opening)
     if session is None or status != Status.OK:
-        owner.turn_away(instance, number, side, opening.message_id, status)
+        owner.turn_away(instance, entry.session, entry.side, opening.message_id, status)
         return
     _settle_in(session)
     fx = owner.begin(session.account, session, opening.message_id)
@@ -52,21 +45,11 @@ def open_session(
     owner.settle(session.account)
 
 
-def resume(
-    owner: Owner,
-    instance: Instance,
-    account: Account | None,
-    side: int,
-    number: int,
-    dash_id: int,
-    device_id: int,
-    mark: int,
-    opening: Opening | None,
-) -> Session | None:
+def resume(instance: Instance, account: Account | None, entry: UpEntry, opening: Opening | None) -> Session | None:
     """A session that another owner opened: take it over silently, or close it when its token is not right any more."""
-    session = _admit(instance, account, side, number, dash_id, device_id, mark, opening)
+    session = _admit(instance, account, entry, opening)
     if session is None:
-        instance.outlet.add(down_entry(Down.CLOSE, number))
+        instance.outlet.add(down_entry(Down.CLOSE, entry.session))
         return None
     _settle_in(session)
     if session.device is not None:
@@ -99,34 +82,27 @@ def refuse_request(owner: Owner, instance: Instance, request: int) -> None:
     )
 
 
-def _admit(
-    instance: Instance,
-    account: Account | None,
-    side: int,
-    number: int,
-    dash_id: int,
-    device_id: int,
-    mark: int,
-    opening: Opening | None,
-) -> Session | None:
-    if account is None or side not in _SIDES:
+def _admit(instance: Instance, account: Account | None, entry: UpEntry, opening: Opening | None) -> Session | None:
+    """The session of a client, unless its device is gone, or its token is not the one by which it came in."""
+    if account is None or entry.side not in _SIDES:
         return None
     device: Device | None = None
     dash: Dashboard | None = None
-    if side in BOARDS:
-        dash = account.dashboards.get(dash_id)
-        device = dash.devices.get(device_id) if dash else None
+    mark = entry.credential
+    if entry.side in BOARDS:
+        dash = account.dashboards.get(entry.dash)
+        device = dash.devices.get(entry.device) if dash else None
         if device is None or not device.token or credential(device.token) != mark:
             return None
     elif mark:  # shared
-        dash = account.dashboards.get(dash_id)
+        dash = account.dashboards.get(entry.dash)
         token = dash.settings.get("sharedToken") if dash else None
         if dash is None or not token or credential(token) != mark:
             return None
-    session = Session(instance, number, Side(side), account, device)
+    session = Session(instance, entry.session, Side(entry.side), account, device)
     session.credential = mark
     session.dash = dash
-    session.shared = side not in BOARDS and bool(mark)
+    session.shared = entry.side not in BOARDS and bool(mark)
     if opening is not None:
         session.os, session.version, session.uid = opening.os, opening.version, opening.uid
     return session
