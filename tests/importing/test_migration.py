@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import ssl
+import struct
 import subprocess
 import zlib
 from collections.abc import AsyncIterator, Iterator
@@ -39,6 +40,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     generated.generate(place / "old", ACCOUNTS, POINTS)
     (place / "old" / "clone").mkdir()
     (place / "old" / "clone" / CLONE).write_text(json.dumps(generated.profile(1)["profile"]["dashBoards"][0]))
+    others(place / "old")
     settings = {"VPIN_MESSAGE_QUOTA": "0"}
     if request.param == "postgresql":
         settings["VPIN_DATABASE_URL"] = request.getfixturevalue("postgres_url")
@@ -47,6 +49,13 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     run.start()
     yield run
     run.stop()
+
+
+def others(folder: Path) -> None:
+    """Users of an exported app, one who came in by Facebook, and one who likes capitals."""
+    generated.write_profile(folder, generated.profile(6000) | {"appName": "blynkqwe"})
+    generated.write_profile(folder, generated.profile(6001) | {"isFacebookUser": True, "pass": None})
+    generated.write_profile(folder, generated.profile(6002) | {"email": "User6002@Example.org"})
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +152,23 @@ async def test_history_is_there(server: EmbeddedRun):
     assert float(lines[-1].split(",")[0]) == pytest.approx(20 + (last // 60_000) % 10 + 0.2)
 
 
+@pytest.mark.parametrize(("period", "step"), [("DAY", "minute"), ("WEEK", "hourly"), ("N_MONTH", "daily")])
+async def test_graphs_show_what_the_old_server_has_recorded(server: EmbeddedRun, period: str, step: str):
+    """The last points of each stream (spec 05, 3.5), by the owner's app."""
+    app = await log_in(server)
+    widgets = generated.profile(NUMBER)["profile"]["dashBoards"][0]["widgets"]
+    (graph,) = [widget["id"] for widget in widgets if widget["type"] == "ENHANCED_GRAPH"]
+    found = zlib.decompress((await app.call(Command.GET_GRAPH, 1, graph, period)).body)
+    width, count = generated.STEPS[step], POINTS[step]
+    last = generated.NOW - generated.NOW % width - width
+    expected = struct.pack(">i", 1)
+    for pin in (2, 4):
+        times = [last - n * width for n in reversed(range(count))]
+        points = [struct.pack(">dq", 20 + (at // width) % 10 + pin / 10, at) for at in times]
+        expected += struct.pack(">i", count) + b"".join(points)
+    assert found == expected
+
+
 async def test_codes_of_cloned_projects_work(server: EmbeddedRun):
     async with httpx.AsyncClient(base_url=f"http://{server.http}") as client:
         found = (await client.get(f"/{CLONE}/clone")).json()
@@ -156,12 +182,34 @@ async def test_codes_of_cloned_projects_work(server: EmbeddedRun):
     )
 
 
-async def test_guests_come_in_with_the_old_share_token(server: EmbeddedRun):
+@pytest.mark.parametrize(
+    ("email", "number", "app_name", "status"),
+    [
+        (generated.email(6000), 6000, "blynkqwe", Status.OK),
+        (generated.email(6000), 6000, "Blynk", Status.NOT_REGISTERED),
+        (generated.email(6001), 6001, "Blynk", Status.FACEBOOK_USER),
+        ("User6002@Example.org", 6002, "Blynk", Status.OK),
+    ],
+)
+async def test_users_of_all_kinds_come_in_or_hear_why_not(
+    server: EmbeddedRun, email: str, number: int, app_name: str, status: Status
+):
+    client = await secure_client(server)
+    client.writer.write(app_frame(Command.LOGIN, 1, join(email, sent(number), "Android", "2.27.6", app_name)))
+    assert (await client.answer(1)).status == status
+    await Board.connect(server.http, generated.token(number, 1, 1))  # whoever its owner is
+
+
+async def secure_client(server: EmbeddedRun) -> Client:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     host, port = server.tls.split(":")
-    guest = Client(*await asyncio.open_connection(host, int(port), ssl=context), AppDecoder())
+    return Client(*await asyncio.open_connection(host, int(port), ssl=context), AppDecoder())
+
+
+async def test_guests_come_in_with_the_old_share_token(server: EmbeddedRun):
+    guest = await secure_client(server)
     share = join(generated.email(NUMBER), generated.token(NUMBER, 1, 0xFFFF))
     guest.writer.write(app_frame(Command.SHARE_LOGIN, 1, share))
     assert (await guest.answer(1)).status == Status.OK
