@@ -82,6 +82,23 @@ def test_a_target_in_place_of_the_streams(drawn):
     assert points(drawn, "1-7", 5, "LIVE") == NO_DATA
 
 
+@pytest.mark.parametrize("stream_target", [-1, 0])
+def test_a_graph_inside_tiles_has_data_and_the_question_names_the_device(world, stream_target):
+    tiles = {"type": "DEVICE_TILES", "id": 9, "width": 1, "height": 1}
+    assert world.app_status(Command.CREATE_WIDGET, 1, tiles) == OK
+    second = world.board_session(world.add_device(1))
+    template = {"id": 1, "mode": "PAGE", "deviceIds": [0, 1]}
+    assert world.app_status(Command.CREATE_TILE_TEMPLATE, 1, 9, template) == OK
+    assert world.app_status(Command.CREATE_WIDGET, 1, 9, 1, graph(5, 1, target=stream_target)) == OK
+    write(world, "1")
+    write(world, "2", board=second)
+    assert points(world, "1-0", 5, "LIVE") == [[1]]
+    assert points(world, "1-1", 5, "LIVE") == [[2]]
+    assert world.app_status(Command.DELETE_GRAPH, "1-1", 5) == OK
+    assert points(world, "1-1", 5, "LIVE") == NO_DATA
+    assert points(world, "1-0", 5, "LIVE") == [[1]]
+
+
 def test_a_tag_joins_its_devices(drawn):
     board = drawn.board_session(drawn.add_device(1))
     drawn.app_status(Command.CREATE_TAG, 1, {"id": 100_000, "name": "both", "deviceIds": [0, 1]})
