@@ -90,9 +90,13 @@ def prepare(settings: Settings) -> bool:
 
 def tell_first_password(settings: Settings, password: str) -> None:
     """If one was made up just now: nobody can look it up later."""
+    from vpin_runtime.settings import source_of
+
     if password:
         typer.echo(f"Administrator {settings.admin_email}, first password {password} (shown only now)")
-        typer.echo(f"Change it with: vpin user passwd {settings.admin_email}")
+        with_data = source_of(settings, "data") != "default" and not settings.database_url.get_secret_value()
+        place = f"VPIN_DATA={settings.data} " if with_data else ""
+        typer.echo(f"Change it with: {place}vpin user passwd {settings.admin_email}")
 
 
 def console() -> Console:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vpin.command_line import console, examples, load, with_store
+from vpin.command_line import Properties, Toml, console, examples, fail, load, with_store
 
 user = typer.Typer(
     help="Accounts: add, change the password, list, delete.",
@@ -39,21 +39,30 @@ def add(
     password: Password,
     app_name: AppName = "Blynk",
     admin: Annotated[bool, typer.Option("--admin", help="With the rights of an administrator.")] = False,
+    server_properties: Properties = None,
+    config: Toml = None,
 ) -> None:
     """Make an account."""
     from vpin.accounts import add_account
 
-    settings = load()
+    settings = load(server_properties, config)
     with_store(settings, lambda store: add_account(store, email, password, settings, app_name=app_name, is_admin=admin))
     typer.echo(f"{email} has an account.")
 
 
 @user.command(epilog=examples("vpin user passwd anna@example.org"))
-def passwd(email: Email, password: Password, app_name: AppName = "Blynk") -> None:
+def passwd(
+    email: Email,
+    password: Password,
+    app_name: AppName = "Blynk",
+    server_properties: Properties = None,
+    config: Toml = None,
+) -> None:
     """Set the password of an account."""
     from vpin.accounts import set_password
 
-    with_store(load(), lambda store: set_password(store, email, password, app_name))
+    settings = load(server_properties, config)
+    with_store(settings, lambda store: set_password(store, email, password, app_name))
     typer.echo(
         f"The password of {email} is set. Sessions of the HTTP API have ended; "
         "apps that are connected now need it when they connect again."
@@ -61,7 +70,7 @@ def passwd(email: Email, password: Password, app_name: AppName = "Blynk") -> Non
 
 
 @user.command(name="list", epilog=examples("vpin user list"))
-def list_users() -> None:
+def list_users(server_properties: Properties = None, config: Toml = None) -> None:
     """List all accounts."""
     from datetime import UTC, datetime
 
@@ -70,7 +79,7 @@ def list_users() -> None:
     from vpin.accounts import all_accounts
 
     table = Table("id", "e-mail", "app", "administrator", "made", "last log-in")
-    for row in with_store(load(), all_accounts):
+    for row in with_store(load(server_properties, config), all_accounts):
         made, last = (
             datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M") if at else "never"
             for at in (row.created_at, row.last_login_at)
@@ -86,26 +95,27 @@ def delete(
     email: Email,
     app_name: AppName = "Blynk",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete it without asking.")] = False,
+    server_properties: Properties = None,
+    config: Toml = None,
 ) -> None:
     """Delete an account and everything of it: projects, devices, tokens, values, history, events, sessions.
 
     vpin may run meanwhile: boards and apps of the account are disconnected, and nothing of theirs is taken any more.
 
-    Ends with 0 when the account is gone, 1 when it is not yet, 2 when it could not be done.
+    Ends with 0 when the account is gone, 1 when vpin has not done it yet, 2 when nothing was done.
     """
     from vpin_store import in_use
 
     from vpin.deletion import belongings, delete_account
     from vpin.wiring import database_url
 
-    settings = load()
+    settings = load(server_properties, config)
     found = with_store(settings, lambda store: belongings(store, email, app_name))
     typer.echo(f"{found}\nIt is deleted with everything of it. Only a backup brings it back.")
     if not yes and not sys.stdin.isatty():
-        typer.echo("Run it again with --yes to delete it.")
-        raise typer.Exit(1)
+        fail("Run it again with --yes to delete it.")
     if not yes and not typer.confirm("Delete it?"):
-        raise typer.Exit(1)
+        raise typer.Exit(2)
     running = asyncio.run(in_use(database_url(settings)))
     account_id = found.account.id
     if not with_store(settings, lambda store: delete_account(store, account_id, running=running)):

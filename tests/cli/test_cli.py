@@ -151,7 +151,7 @@ def test_an_account_is_deleted_when_that_is_meant(vpin: Vpin):
     vpin("db", "upgrade")
     vpin("user", "add", "anna@example.org", "--password", "one")
     asked = vpin("user", "delete", "Anna@example.org")
-    assert (asked.exit_code, "Run it again with --yes" in asked.output) == (1, True)
+    assert (asked.exit_code, "Run it again with --yes" in asked.output) == (2, True)
     assert "anna@example.org (app Blynk): 0 projects, 0 devices" in asked.output
     assert "anna@example.org" in vpin("user", "list").output
     done = vpin("user", "delete", "Anna@example.org", "--yes")
@@ -193,3 +193,17 @@ def test_a_new_password_ends_the_sessions_of_the_api(vpin: Vpin, tmp_path: Path)
     assert asyncio.run(sessions(made=True)) == ["device", "session"]
     assert vpin("user", "passwd", "anna@example.org", "--password", "two").exit_code == 0
     assert asyncio.run(sessions(made=False)) == ["device"]
+
+
+def test_accounts_are_where_the_settings_say(vpin: Vpin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("VPIN_DATA")
+    (tmp_path / "vpin.toml").write_text(f'data = "{tmp_path}/elsewhere"\n')
+    (tmp_path / "server.properties").write_text(f"data.folder={tmp_path}/elsewhere\n")
+    made = vpin("db", "upgrade", "--config", str(tmp_path / "vpin.toml"))
+    assert f"VPIN_DATA={tmp_path}/elsewhere vpin user passwd" in made.output
+    for place in (("--config", "vpin.toml"), ("--server-properties", "server.properties")):
+        where = (place[0], str(tmp_path / place[1]))
+        assert vpin("user", "add", "anna@example.org", "--password", "one", *where).exit_code == 0
+        assert vpin("user", "passwd", "anna@example.org", "--password", "two", *where).exit_code == 0
+        assert "anna@example.org" in vpin("user", "list", *where).output
+        assert vpin("user", "delete", "anna@example.org", "--yes", *where).exit_code == 0
