@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -12,7 +11,20 @@ from vpin_api.v1.context import Context, Ctx, Who
 from vpin_api.v1.devices import DeviceId
 from vpin_api.v1.once import IdempotencyKey, once
 from vpin_api.v1.problems import Problem, documented
-from vpin_api.v1.types import LAST_MS, Cursor, Instant, Limit, Model, Page, Sometime, cursor_of, position_of, to_ms
+from vpin_api.v1.types import (
+    LAST_MS,
+    Cursor,
+    From,
+    Instant,
+    Limit,
+    Model,
+    Page,
+    Sometime,
+    To,
+    cursor_of,
+    position_of,
+    to_ms,
+)
 
 router = APIRouter(prefix="/devices", tags=["events"], responses=documented(401, 404, 422, 503))
 
@@ -35,8 +47,8 @@ async def list_all(
     context: Ctx,
     who: Who,
     device_id: DeviceId,
-    start: Annotated[datetime | None, Query(alias="from", description="Not before this time.")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="Before this time.")] = None,
+    start: From = None,
+    end: To = None,
     severity: Annotated[
         Literal["info", "warning", "critical", "content"] | None, Query(description="Only these.")
     ] = None,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema
 from vpin_store.history import LAST_MS, Step
 from vpin_store.rows import StreamKey
 
@@ -17,22 +16,13 @@ from vpin_api.exports import Points
 from vpin_api.v1.context import Context, Ctx, Who
 from vpin_api.v1.devices import DeviceId
 from vpin_api.v1.problems import documented
-from vpin_api.v1.types import PIN_PATTERN, Model, to_ms, to_pin
+from vpin_api.v1.types import From, Model, PinQuery, To, to_ms, to_pin
 
 router = APIRouter(prefix="/devices", tags=["values"], responses=documented(401, 404, 422, 503))
 
 POINTS = 1000
 POINTS_MAX = 50_000
 CSV_HEAD = "time,value\n"
-
-
-def _check_pin(text: str) -> str:
-    to_pin(text)
-    return text
-
-
-_Pin = Annotated[str, Query(description="`V0`…`V255`, `D0`… or `A0`…", pattern=PIN_PATTERN, examples=["V1"])]
-PinQuery = Annotated[_Pin, AfterValidator(_check_pin)]
 
 
 _POINT = {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "number"}}
@@ -69,8 +59,8 @@ async def get(
     who: Who,
     device_id: DeviceId,
     pin: PinQuery,
-    start: Annotated[datetime | None, Query(alias="from", description="Not before this time.")] = None,
-    end: Annotated[datetime | None, Query(alias="to", description="Before this time.")] = None,
+    start: From = None,
+    end: To = None,
     step: Annotated[
         Literal["raw", "minute", "hour", "day"],
         Query(

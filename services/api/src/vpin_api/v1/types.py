@@ -72,11 +72,11 @@ def _check_pin(text: str) -> str:
 
 
 PIN_PATTERN = "^[vVdDaA][0-9]{1,3}$"
-PinPath = Annotated[
-    str,
-    Path(alias="pin", description="`V0`…`V255`, `D0`… or `A0`…", pattern=PIN_PATTERN, examples=["V1"]),
-    AfterValidator(_check_pin),
-]
+_PIN: dict[str, Any] = {"description": "`V0`…`V255`, `D0`… or `A0`…", "pattern": PIN_PATTERN, "examples": ["V1"]}
+PinPath = Annotated[str, Path(alias="pin", **_PIN), AfterValidator(_check_pin)]
+PinQuery = Annotated[str, Query(**_PIN), AfterValidator(_check_pin)]
+From = Annotated[datetime | None, Query(alias="from", description="Not before this time.")]
+To = Annotated[datetime | None, Query(alias="to", description="Before this time.")]
 
 
 class Page(Model, Generic[T]):
