@@ -67,6 +67,42 @@ def test_only_short_spellings_of_a_pin_are_remembered(world):
 
 
 @pytest.fixture
+def heavy(boastful):
+    """The boastful world where 64 pins hold 64 KiB each: a sync of 4 MiB."""
+    for pin in range(64):
+        boastful.device.bank.pin(ord("v"), pin).set(b"x" * 65_500, NOW)
+    return boastful
+
+
+def test_who_asks_for_more_than_it_can_take_is_disconnected(heavy):
+    twin = heavy.board_session(heavy.device)
+    for _ in range(16):
+        heavy.send(heavy.board, Command.HARDWARE_SYNC)
+        assert len(heavy.sent_to(heavy.board)) == 64
+    heavy.send(twin, Command.HARDWARE_SYNC)
+    assert not heavy.closed(heavy.board)
+    heavy.send(heavy.board, Command.HARDWARE_SYNC)
+    assert heavy.closed(heavy.board)
+    assert heavy.sent_to(heavy.board) == []
+    assert len(heavy.sent_to(twin)) == 64
+    assert not heavy.closed(twin)
+
+
+def test_in_the_course_of_time_any_number_of_syncs_is_answered(heavy):
+    for _ in range(40):
+        heavy.fx.now += 1000
+        heavy.send(heavy.board, Command.HARDWARE_SYNC)
+        assert len(heavy.sent_to(heavy.board)) == 64
+    assert not heavy.closed(heavy.board)
+
+
+def test_one_request_for_gigabytes_is_not_answered(heavy):
+    heavy.send(heavy.board, Command.HARDWARE_SYNC, "vr", *[1] * 30_000)
+    assert heavy.sent_to(heavy.board) == []
+    assert heavy.closed(heavy.board)
+
+
+@pytest.fixture
 def overgrown(boastful):
     """The boastful world where V1 holds more than a frame to a board carries, V2 what it just carries, V3 little."""
     for pin, value in ((1, "x" * (LONGEST_VALUE + 1)), (2, "y" * LONGEST_VALUE), (3, "3")):

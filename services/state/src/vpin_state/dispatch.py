@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from vpin_protocol import BodyError, Status
 
-from vpin_state import registry
+from vpin_state import appetite, registry
 from vpin_state.effects import Connection
 from vpin_state.errors import Refused
 
@@ -52,6 +52,7 @@ def handle(fx: Effects, session: Session, command: int, message_id: int, body: b
     except Exception:
         log.exception("handler failed", command=command, side=int(session.side), account=session.account.id)
         fx.reply(Status.SERVER_ERROR)
+    appetite.meter(fx, session)
 
 
 def proceed(

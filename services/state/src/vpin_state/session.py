@@ -43,6 +43,7 @@ class Session:
 
     __slots__ = (
         "account",
+        "answered",
         "bridges",
         "closing",
         "credential",
@@ -53,6 +54,7 @@ class Session:
         "held",
         "id",
         "instance",
+        "metered_at",
         "mqtt",
         "notified_at",
         "os",
@@ -86,6 +88,7 @@ class Session:
         self.closing = False
         self.bridges: dict[bytes, Device] | None = None
         self.notified_at: dict[str, float] | None = None  # kind of notification -> ms since 1970
+        self.metered_at = self.answered = 0  # ms, and bytes of large answers since then (vpin_state.appetite)
         self.group_time = 0  # ms: the moment that all writes of a board's open group share; 0: no group
 
     def hears(self, dash: Dashboard) -> bool:

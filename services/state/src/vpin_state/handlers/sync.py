@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vpin_protocol import Command, Status, parse_int32, parse_pin, split_first
 
 from vpin_state import lookup
+from vpin_state.appetite import MOST_ANSWERED
 from vpin_state.errors import Refused
 from vpin_state.pins import KINDS
 from vpin_state.registry import APP, HARDWARE, handles
@@ -35,9 +36,13 @@ def board_syncs(fx: Effects, session: Session, message_id: int, body: bytes) -> 
         raise Refused(Status.ILLEGAL_COMMAND)
     if operation[1:2] != b"r":
         return
+    size = 0
     for pin in pins:  # what comes before a bad pin is answered: the refusal follows it
         for value in device_sync_pin(device, kind, parse_pin(pin), fx.now):
             fx.answer(Command.HARDWARE, value)
+            size += len(value)
+        if size > MOST_ANSWERED:
+            break  # the connection ends here
 
 
 @handles(Command.APP_SYNC, APP, also_shared=True)
