@@ -404,6 +404,14 @@ async def test_a_dry_run_foretells_what_is_odd(folder: Path, store: Store, monke
     assert (await take(folder, store, write=False)).is_idle
 
 
+@pytest.mark.parametrize("store_ip", [True, False])
+async def test_addresses_are_taken_only_where_they_are_kept(folder: Path, store: Store, store_ip: bool):
+    await Import(Folder(folder), store, initial_energy=1, write=True, store_ip=store_ip).run()
+    rows = (await everything(store))[f"{generated.email(2)} Blynk"]
+    found = {rows.account.last_login_ip, *(device.last_logged_ip for device in rows.devices)}
+    assert found == ({"192.168.1.3", "192.168.1.20"} if store_ip else {""})
+
+
 async def test_an_account_that_was_deleted_in_vpin_does_not_come_back(folder: Path, store: Store):
     await take(folder, store)
     gone = (await everything(store))[f"{generated.email(2)} Blynk"].account

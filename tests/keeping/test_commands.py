@@ -96,6 +96,14 @@ def test_thirty_backups_stay_if_nothing_is_said(vpin: Run, filled: Path, tmp_pat
     assert len(list(folder.iterdir())) == 30
 
 
+def test_a_backup_counts_even_if_older_ones_cannot_be_removed(vpin: Run, filled: Path, tmp_path: Path):
+    stuck = dated(tmp_path / "days", datetime.now(UTC) - timedelta(days=1))
+    stuck.mkdir(parents=True)  # unlink refuses a folder
+    made = vpin("backup", "days", "--keep", "1")
+    assert (made.returncode, b"the backup was made, but" in made.stderr) == (2, True)
+    assert len(list((tmp_path / "days").iterdir())) == 2
+
+
 def test_a_file_is_whole_or_not_there(tmp_path: Path):
     path = tmp_path / "b"
     with pytest.raises(TypeError), whole_file(path) as file:

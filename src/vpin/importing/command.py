@@ -135,9 +135,10 @@ async def _run(folder: Folder, settings: Settings, console: Console, report: Rep
     if write:
         await upgrade(url)
     with progress(console, len(folder.profiles), "taking" if write else "reading") as advance:
+        kept = {"initial_energy": settings.initial_energy, "store_ip": settings.store_ip}
         options = {"write": write, "overwrite": overwrite, "alone": alone, "report": report, "on_progress": advance}
         if not is_there:
-            await Import(folder, None, initial_energy=settings.initial_energy, **options).run()
+            await Import(folder, None, **kept, **options).run()
             return
         async with open_store(url) as store:
-            await Import(folder, store, initial_energy=settings.initial_energy, **options).run()
+            await Import(folder, store, **kept, **options).run()

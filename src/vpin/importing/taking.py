@@ -22,6 +22,7 @@ from vpin.importing.report import Outcome, Report, Result
 from vpin.importing.storing import foretell_batch, store_batch
 
 if TYPE_CHECKING:
+    from vpin_state.model import Account
     from vpin_store import Store
 
     from vpin.importing.folder import Folder, ProfileFile
@@ -34,7 +35,8 @@ FULL_COST = 100  # up to so many accounts their passwords get hashes of full cos
 class Import:
     """One run over a folder. `store` None: a dry run for a database that is not there yet.
 
-    `alone`: no service works with the database, so accounts that nobody ever used may be replaced.
+    `alone`: no service works with the database, so accounts that nobody ever used may be replaced. `store_ip`: addresses of
+    apps and boards are kept.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Import:
         write: bool,
         overwrite: bool = False,
         alone: bool = False,
+        store_ip: bool = True,
         report: Report | None = None,
         on_progress: Callable[[int], None] = lambda accounts: None,
     ) -> None:
@@ -55,6 +58,7 @@ class Import:
         self._energy = initial_energy
         self._write = write
         self._alone = alone
+        self._store_ip = store_ip
         self._on_progress = on_progress
         self._averages = Averages(folder, store, self.report, write=write)
         self._decisions = Decisions(time.time_ns() // 1_000_000, overwrite=overwrite, has_history=self._averages.has)
@@ -102,6 +106,8 @@ class Import:
                 self.report.outcomes.append(item)
                 continue
             items.append(item)
+            if not self._store_ip:
+                _forget_addresses(item.account)
             if self._write and profile.app_hash:
                 item.password = loop.run_in_executor(threads, self._password, profile.app_hash)
             await asyncio.sleep(0)  # the batch before this one is being stored
@@ -151,6 +157,14 @@ class Import:
             self._on_progress(files)
         finally:
             room.release()
+
+
+def _forget_addresses(account: Account) -> None:
+    """Last IP addresses of the user and the boards (spec 03, 3)."""
+    account.row = account.row._replace(last_login_ip="")
+    for dash in account.dashboards.values():
+        for device in dash.devices.values():
+            device.last_logged_ip = ""
 
 
 def _in_order(files: Sequence[ProfileFile]) -> list[ProfileFile]:

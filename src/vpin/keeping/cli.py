@@ -97,12 +97,15 @@ def backup(
         with whole_file(path) as target, _progress("rows") as tell:
             end = asyncio.run(save(url, target, tell))
         _say(_summary(f"{path} ({path.stat().st_size / 1e6:,.1f} MB)", end, began))
-        if is_folder and (old := remove_old(path.parent, KEPT if keep is None else keep)):
-            _say(f"Removed {len(old)} older backups.")
     except (BackupError, OSError) as error:
         command_line.fail(f"no backup was made: {error}")
     except StoreUnavailable as error:
         command_line.fail(f"no backup was made: the database does not answer: {error}")
+    try:
+        if is_folder and (old := remove_old(path.parent, KEPT if keep is None else keep)):
+            _say(f"Removed {len(old)} older backups.")
+    except OSError as error:
+        command_line.fail(f"the backup was made, but older ones cannot be removed: {error}")
 
 
 def restore(
