@@ -212,6 +212,15 @@ def test_an_old_server_that_seems_to_run_is_told(vpin: Vpin, folder: Path):
     assert "Stop it before you move" not in vpin(folder, "--dry-run").output
 
 
+def test_what_users_have_chosen_does_not_command_the_terminal(vpin: Vpin, folder: Path):
+    generated.write_profile(folder, generated.profile(1) | {"\x1b[2Jkey[red]": 1})
+    (folder / "\x1b]0;title\x07@example.org.Blynk.user").mkdir()
+    shown = vpin(folder, "--dry-run").output
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "unknown key \N{REPLACEMENT CHARACTER}[2Jkey[red]" in shown
+
+
 def test_what_somebody_has_to_look_at_is_shown_first(vpin: Vpin, folder: Path):
     names = [f"field{n}" for n in range(30)]
     for number in range(2):  # each of them in two accounts, so there is more of it

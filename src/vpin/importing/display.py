@@ -79,7 +79,7 @@ def _show_accounts(report: Report, console: Console) -> None:
     missing = report.of(Result.LEFT_OUT, Result.KEPT)
     for outcome in missing[:LISTED]:
         text = f"{outcome.account} {outcome.result.value}: {outcome.reason} ({outcome.source})"
-        console.print(escape(text), style=_COLOURS[outcome.result], highlight=False, soft_wrap=True)
+        console.print(_plain(text), style=_COLOURS[outcome.result], highlight=False, soft_wrap=True)
     _more(console, len(missing))
 
 
@@ -95,8 +95,13 @@ def _show_findings(report: Report, console: Console) -> None:
     for key in by_weight[:LISTED]:
         kind, where, reason = key
         count = f"{times[key]:,} × " if times[key] > 1 else ""
-        console.print(escape(f"{kind}: {count}{where}: {reason}"), highlight=False, soft_wrap=True)
+        console.print(_plain(f"{kind}: {count}{where}: {reason}"), highlight=False, soft_wrap=True)
     _more(console, len(accounts))
+
+
+def _plain(text: str) -> str:
+    """What users have chosen neither colours nor commands the terminal."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def _more(console: Console, count: int) -> None:
