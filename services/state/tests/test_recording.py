@@ -10,6 +10,7 @@ import pytest
 from vpin_messages.requests import PinRequest
 from vpin_messages.slab import shard_of
 from vpin_protocol import Command, hardware_frame
+from vpin_state import sessions
 from vpin_state.collect import collect
 from vpin_state.handlers.graphs import forget
 from vpin_state.handlers.pins import extra, update
@@ -129,6 +130,27 @@ def test_a_group_has_one_moment_on_the_fast_way_too(drawn):
     walk(drawn, hardware_frame(Command.GROUP, 1, b"t\x00%d" % (drawn.fx.now - 500)), frame(1, b"2"), frame(1, b"3"))
     walk(drawn, frame(1, b"4"), hardware_frame(Command.GROUP, 1, b"e"), frame(1, b"5"))
     assert recorded(drawn) == [(0, 1, -500, 2), (0, 1, -500, 3), (0, 1, -500, 4), (0, 1, 0, 5)]
+
+
+class _Shell:
+    """What the end of a session needs of an owner."""
+
+    def __init__(self, world):
+        self.begin = lambda account: world.fx
+        self.settle = lambda account: None
+
+
+@pytest.mark.parametrize(("who", "moment"), [("twin", -500), ("board", 0)])
+def test_a_group_ends_with_its_own_connection_only(drawn, who, moment):
+    sessions_of = {"board": drawn.board, "twin": drawn.board_session(drawn.device)}
+    write(drawn, 1, "1")
+    recorded(drawn)
+    walk(drawn, hardware_frame(Command.GROUP, 1, b"t\x00%d" % (drawn.fx.now - 500)))
+    sessions.end(_Shell(drawn), sessions_of[who])
+    other = drawn.board if who == "twin" else sessions_of["twin"]
+    data = frame(1, b"2")
+    hardware_frames(other, data, 0, len(data), drawn.fx.now, Outbox(), lambda *message: False)
+    assert recorded(drawn) == [(0, 1, moment, 2)]
 
 
 def test_http_writes_and_points_with_their_times(drawn):

@@ -64,7 +64,8 @@ def end(owner: Owner, session: Session) -> None:
     fx = owner.begin(session.account)
     metrics.sessions.labels(_label(session)).dec()
     if session.device is not None:
-        session.device.bank.moment = 0  # a group ends with its connection
+        if session.group_time:
+            session.device.bank.moment = 0  # a group ends with its connection
         if session in session.device.sessions:
             session.device.sessions.remove(session)
             presence.device_gone(fx, session.device)
