@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from fake_http import Fake, request
 from pydantic import SecretStr
 from vpin_messages.jobs import Job
+from vpin_notify.http import HttpClient
 from vpin_notify.providers import Refused, Unavailable
-from vpin_notify.push import PushProvider
+from vpin_notify.push import OLD_FCM, FirebaseForm, PushProvider
 from vpin_runtime.settings import Settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.integration]
@@ -115,6 +116,17 @@ async def test_firebase(service: Fake, firebase: PushProvider, os: str, rest: st
     body = ('{"message":{"token":"phone",' + rest).encode()
     line = "POST /v1/projects/pumps/messages:send HTTP/1.1"
     assert service.requests[1] == request(line, service.address, ["Authorization: Bearer ya29.token", JSON], body)
+
+
+@pytest.mark.parametrize("url", ["", OLD_FCM])
+async def test_the_address_of_the_old_form_is_none_of_the_new_one(service: Fake, credentials: Path, url: str) -> None:
+    """gcm.server of an old installation says nothing of HTTP v1."""
+    service.answers = [GRANT]
+    http = HttpClient()
+    form = FirebaseForm(Settings(push_url=url, push_credentials=credentials), http)
+    sent_to, _, _ = await form.request(push("p"), "p")
+    await http.close()
+    assert sent_to == "https://fcm.googleapis.com/v1/projects/pumps/messages:send"
 
 
 @pytest.mark.parametrize(("priority", "android", "apns"), [("normal", "NORMAL", "5"), ("high", "HIGH", "10")])

@@ -90,7 +90,7 @@ class FirebaseForm:
     def __init__(self, settings: Settings, http: HttpClient) -> None:
         assert settings.push_credentials is not None
         self._account = GoogleAccount(settings.push_credentials, SCOPE, http)
-        self._server = settings.push_url or FCM
+        self._server = FCM if settings.push_url in ("", OLD_FCM) else settings.push_url
 
     async def request(self, job: Job, phone: str) -> tuple[str, bytes, dict[str, str]]:
         token = await self._account.token()
