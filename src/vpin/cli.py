@@ -219,7 +219,10 @@ def certificate(server_properties: Properties = None, config: Toml = None) -> No
     from vpin_sessions import own_certificate
 
     settings = load(server_properties, config)
-    typer.echo(own_certificate(settings.data, settings.server_host))
+    try:
+        typer.echo(own_certificate(settings.data, settings.server_host))
+    except OSError as error:
+        fail(f"the data folder {settings.data} can't be used: {error.strerror}\n`vpin doctor` tells more.")
 
 
 @database.command(name="upgrade", epilog=examples("vpin db upgrade", f"{DATABASE} vpin db upgrade"))

@@ -34,19 +34,23 @@ def examples(*lines: str) -> str:
 
 def load(server_properties: Path | None = None, config: Path | None = None) -> Settings:
     """The settings in force. Ends the program with a message when they are wrong."""
+    import tomllib
+
     from pydantic import ValidationError
     from vpin_runtime.settings import Settings
 
-    from vpin.wiring import check_urls
+    from vpin.wiring import check
 
     for variable, file in (("VPIN_SERVER_PROPERTIES", server_properties), ("VPIN_CONFIG", config)):
         if file is not None:
             os.environ[variable] = str(file)
     try:
         settings = Settings()
-        check_urls(settings)
+        check(settings)
     except ValidationError as error:
         fail("\n".join(f"VPIN_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()))
+    except tomllib.TOMLDecodeError as error:
+        fail(f"{os.environ['VPIN_CONFIG']}: {error}")
     except (OSError, ValueError) as error:
         fail(str(error))
     return settings

@@ -28,7 +28,7 @@ Password = Annotated[
         prompt=True,
         hide_input=True,
         confirmation_prompt=True,
-        help="The password.",
+        help="The password; it is asked for where none is given.",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
@@ -25,9 +26,12 @@ def effective(name: str, settings: Settings) -> Settings:
     return settings.model_copy(update={"ops": f"127.0.0.1:{OPS_PORTS[name]}"})
 
 
-def check_urls(settings: Settings) -> None:
-    """SettingsError for a bus or a database that is none."""
+def check(settings: Settings) -> None:
+    """SettingsError for a level of the log, a bus or a database that is none."""
     from vpin_store.urls import sqlite_path
+
+    if settings.log_level.upper() not in logging.getLevelNamesMapping():
+        raise SettingsError(f"VPIN_LOG_LEVEL: {settings.log_level!r} is no level: debug, info, warning or error")
 
     if settings.bus_url.partition("://")[0] not in ("", "memory", "amqp", "amqps"):
         raise SettingsError("VPIN_BUS_URL: a broker is amqp://user:password@host:5672/ (amqps:// by TLS)")

@@ -78,6 +78,8 @@ def test_config_shows_sources_and_hides_secrets(vpin: Vpin, monkeypatch: pytest.
         ({"VPIN_CONFIG": "/nowhere.toml"}, "No such file or directory: '/nowhere.toml'"),
         ({}, "VPIN_BUS_URL"),
         ({"VPIN_BUS_URL": "amqp://127.0.0.1/"}, "VPIN_DATABASE_URL"),
+        ({"VPIN_LOG_LEVEL": "loud"}, "VPIN_LOG_LEVEL: 'loud' is no level"),
+        ({"VPIN_CONFIG": "/etc/hostname"}, "/etc/hostname: "),
         ({"VPIN_BUS_URL": "redis://127.0.0.1/"}, "VPIN_BUS_URL: a broker is amqp://"),
         ({"VPIN_DATABASE_URL": "mysql://127.0.0.1/x"}, "VPIN_DATABASE_URL: a database URL is postgresql://"),
     ],
@@ -207,3 +209,8 @@ def test_accounts_are_where_the_settings_say(vpin: Vpin, tmp_path: Path, monkeyp
         assert vpin("user", "passwd", "anna@example.org", "--password", "two", *where).exit_code == 0
         assert "anna@example.org" in vpin("user", "list", *where).output
         assert vpin("user", "delete", "anna@example.org", "--yes", *where).exit_code == 0
+
+
+def test_a_folder_that_no_certificate_fits_in_is_told(vpin: Vpin):
+    done = vpin("certificate", env={"VPIN_DATA": "/proc/nowhere"})
+    assert (done.exit_code, "/proc/nowhere can't be used" in done.output) == (2, True)
