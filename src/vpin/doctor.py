@@ -22,6 +22,8 @@ from vpin.wiring import bus_url, database_url
 
 DISK_LOW = 500 * 1024 * 1024
 CERTIFICATE_LOW = 21 * 24 * 3600
+IMPLICIT_TLS = 465
+"""The port of mail servers on which TLS begins at once."""
 REACH_SECONDS = 5.0
 
 
@@ -171,8 +173,9 @@ async def mail(settings: Settings) -> Finding:
         port=settings.smtp_port,
         username=settings.smtp_username or None,
         password=settings.smtp_password.get_secret_value() or None,
-        start_tls=settings.smtp_starttls,
-        validate_certs=False,  # a configured host is trusted (spec 06, section 4)
+        use_tls=settings.smtp_port == IMPLICIT_TLS,
+        start_tls=False if settings.smtp_port == IMPLICIT_TLS else settings.smtp_starttls,
+        validate_certs=settings.smtp_verify,  # else a configured host is trusted (spec 06, section 4)
         timeout=REACH_SECONDS,
     )
     where = f"{settings.smtp_host}:{settings.smtp_port}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from infra.process import free_port
@@ -53,6 +55,28 @@ def test_a_port_that_nobody_will_listen_on_does_not_matter(settings: Settings):
 def test_a_mail_server_that_does_not_answer_is_wrong(settings: Settings):
     finding = examine(settings.model_copy(update={"smtp_host": "127.0.0.1", "smtp_port": free_port()}))["mail"]
     assert finding.level is Level.BAD
+
+
+@pytest.mark.parametrize(("port", "at_once"), [(587, False), (465, True)])
+@pytest.mark.parametrize("verify", [True, False])
+def test_a_mail_server_is_asked_as_mails_will_be_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, port: int, at_once: bool, verify: bool
+):
+    asked: list[dict[str, Any]] = []
+
+    def away(**options: Any) -> Any:
+        asked.append(options)
+        return AsyncMock(__aenter__=AsyncMock(side_effect=OSError("away")))
+
+    monkeypatch.setattr("aiosmtplib.SMTP", away)
+    asked_with = {"smtp_host": "mail.example.org", "smtp_port": port, "smtp_verify": verify}
+    finding = asyncio.run(doctor.mail(settings.model_copy(update=asked_with)))
+    assert finding.level is Level.BAD
+    assert (asked[0]["use_tls"], asked[0]["start_tls"], asked[0]["validate_certs"]) == (
+        at_once,
+        False if at_once else None,
+        verify,
+    )
 
 
 def test_a_broken_certificate_is_wrong(settings: Settings, tmp_path: Path):

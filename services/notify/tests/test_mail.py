@@ -114,20 +114,24 @@ async def test_an_international_address_is_written_to(sink: Sink, provider: Mail
     assert sink.mails[0].to == ["bücher@xn--bcher-kva.example"]
 
 
-async def test_starttls_is_used_when_it_is_offered_and_the_certificate_is_checked(
+async def test_starttls_is_used_when_it_is_offered_and_the_certificate_is_checked_on_demand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = own_certificate(tmp_path, "127.0.0.1")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     async with Sink(tls=context) as sink:
-        distrusting = MailProvider(sink.settings())
+        trusting = MailProvider(sink.settings())
+        await trusting.deliver(job())
+        assert sink.mails[-1].tls
+        await trusting.close()
+        distrusting = MailProvider(sink.settings(smtp_verify=True))
         with pytest.raises(Unavailable, match="can't be reached"):
             await distrusting.deliver(job())
         await distrusting.close()
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         for wanted, encrypted in ((None, True), (True, True), (False, False)):
-            provider = MailProvider(sink.settings(smtp_starttls=wanted))
+            provider = MailProvider(sink.settings(smtp_starttls=wanted, smtp_verify=True))
             await provider.deliver(job())
             assert sink.mails[-1].tls == encrypted
             await provider.close()

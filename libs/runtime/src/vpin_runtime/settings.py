@@ -157,6 +157,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = SecretStr("")
     smtp_from: str = Field(default="vpin@localhost", description="sender of mails")
     smtp_starttls: bool | None = Field(default=None, description="STARTTLS: true, false, or empty: when offered")
+    smtp_verify: bool = Field(
+        default=False, description="the mail server's certificate has to be valid for its name; else it is trusted"
+    )
 
     sms_url: str = Field(default="https://rest.nexmo.com/sms/json", description="SMS gateway (Vonage's SMS API)")
     sms_key: str = Field(default="", description="its API key; empty: SMS fail")

@@ -113,7 +113,7 @@ class MailProvider:
     async def _connect(self) -> SMTP:
         settings = self._settings
         if self._tls is None:
-            self._tls = await asyncio.to_thread(ssl.create_default_context)
+            self._tls = await asyncio.to_thread(_context, settings.smtp_verify)
             self._own_name = await asyncio.to_thread(socket.getfqdn)
         at_once = settings.smtp_port == IMPLICIT_TLS
         connection = SMTP(
@@ -148,6 +148,15 @@ async def _quit(connection: SMTP) -> None:
     with contextlib.suppress(SMTPException, OSError):  # TimeoutError is an OSError
         await connection.quit(timeout=GOODBYE_SECONDS)
     connection.close()
+
+
+def _context(verify: bool) -> ssl.SSLContext:
+    """Whoever has named a mail server trusts it, whatever its certificate, unless they say otherwise (spec 06, 4)."""
+    context = ssl.create_default_context()
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _verdict(code: int) -> Refused | Unavailable:
