@@ -48,10 +48,12 @@ async def belongings(store: Store, email: str, app_name: str) -> Belongings:
         raise AccountError(
             f"{account.email} is the only administrator: `vpin user add --admin` makes another one first"
         )
+    from vpin_state.model import NO_PROJECT
+
     rows = (await store.load_accounts([account.id]))[account.id]
     return Belongings(
         account,
-        sum(row.id >= 0 for row in rows.dashboards),  # devices without a project are in one that nobody sees
+        sum(row.id != NO_PROJECT for row in rows.dashboards),
         len(rows.devices),
         sum(row.connect_time > row.disconnect_time for row in rows.devices),
         len(rows.templates),
