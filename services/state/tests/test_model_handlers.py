@@ -568,6 +568,19 @@ def test_a_board_sets_properties(world):
     assert board_sets(world, 6, "url", 3, "c") == OK
     assert board_sets(world, 5, "step", "abc") == OK
     assert pins_storage(world.account, NOW) == {"1-0-v6-url": "3\x00c", "1-0-v5-step": "abc"}
+    assert board_sets(world, 6, "url", 2) == OK
+    assert widgets(world)[1]["urls"] == ["a", "c"], "without the address that is meant nothing changes"
+    assert pins_storage(world.account, NOW)["1-0-v6-url"] == "2"
+
+
+def test_a_property_of_a_tile_is_all_tiles_and_the_devices_own(tiled):
+    tiled.app_status(CREATE_TEMPLATE, 1, 21, template(3, (0, 1)))
+    for name, value in (("label", "mine"), ("color", "#000000"), ("min", "abc")):
+        assert board_sets(tiled, 5, name, value) == OK
+    assert board_sets(tiled, 5, "color", "red") == 2
+    tiles = widgets(tiled)[0]
+    assert (tiles["label"], tiles["color"], "min" in tiles) == ("mine", 255, False)
+    assert pins_storage(tiled.account, NOW) == {"1-0-v5-label": "mine", "1-0-v5-color": "#000000", "1-0-v5-min": "abc"}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,42 @@ def test_writes_of_apps_update_the_project(world: World) -> None:
     assert world.account.routes
 
 
+TILES = {"type": "DEVICE_TILES", "id": 3, "width": 1, "height": 1}
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (22, {"id": 1}),
+        (33, 1, {**LED, "id": 9}),
+        (33, 1, 3, 1, {**LED, "id": 9}),
+        (34, 1, {**LED, "label": "x"}),
+        (35, 1, 1),
+        (38, 1, {}),
+        (8, 1),
+        (42, 1, {"id": 5, "boardType": "ESP8266"}),
+        (43, 1, {"id": 0, "boardType": "ESP8266"}),
+        (44, 1, 0),
+        (46, 1, {"id": 100_001, "name": "other"}),
+        (47, 1, {"id": 100_000, "name": "other"}),
+        (48, 1, 100_000),
+        (67, 1, 3, {"id": 2}),
+        (68, 1, 3, {"id": 1}),
+        (69, 1, 3, 1),
+    ],
+    ids=lambda parts: str(parts[0]),
+)
+def test_each_change_of_an_app_updates_the_project_for_good(world: World, parts: Any) -> None:
+    for first in ((33, 1, LED), (33, 1, TILES), (67, 1, 3, {"id": 1}), (46, 1, {"id": 100_000, "name": "t"})):
+        assert world.app_status(*first) not in (2, 6)
+    world.store()
+    world.fx.now = NOW + 5
+    answer = world.app_status(*parts)
+    assert isinstance(answer, bytes) or answer == 200
+    assert world.dash.updated_at == NOW + 5
+    assert world.account.dirty.dashboards == {1}
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -68,10 +68,10 @@ def _without_empty(state: JsonObject) -> JsonObject:
 
 
 def _with_url(json: JsonObject, value: bytes) -> JsonObject | None:
-    """`n·url`: the n-th of an image's addresses, from 1; None where there is no such one."""
-    index, _, url = _text(value).partition("\0")
+    """`n·url`: the n-th of an image's addresses, from 1; None where there is no such one or no n."""
+    index, found, url = _text(value).partition("\0")
     urls = json.get("urls", [])
-    if not index.isdecimal() or not 1 <= int(index[:10]) <= len(urls):
+    if not found or not index.isdecimal() or not 1 <= int(index[:10]) <= len(urls):
         return None
     at = int(index) - 1
     return {**json, "urls": [*urls[:at], url, *urls[at + 1 :]]}
