@@ -63,8 +63,17 @@ class Text(NamedTuple):
     body: bytes
 
 
+class Call(NamedTuple):
+    """A request with a token that is good; `query` is without it."""
+
+    row: TokenRow
+    query: Query
+    scope: Scope
+    receive: Receive
+
+
 Answer = PinReply | Text
-Route = Callable[["IotRoutes", TokenRow, Query, Scope, Receive], Awaitable[Answer]]
+Route = Callable[["IotRoutes", Call], Awaitable[Answer]]
 
 
 class IotRoutes:
@@ -108,7 +117,7 @@ class IotRoutes:
         if self._asks_too_often(name, row):
             return TOO_MANY
         rest = [(name, value) for name, value in query if name != "token"]
-        return await route(self, row, rest, scope, receive)
+        return await route(self, Call(row, rest, scope, receive))
 
     def _asks_too_often(self, name: str, row: TokenRow) -> bool:
         """Whether this request is over a limit of the device (spec 04, 2.4)."""
@@ -118,11 +127,11 @@ class IotRoutes:
         daily = rates.updates if name in ("update", "batch/update") else rates.exports if name == "data/get" else None
         return daily is not None and not daily.allows(row.token)
 
-    async def get(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        wanted = read_wanted(query)
+    async def get(self, call: Call) -> Answer:
+        wanted = read_wanted(call.query)
         if wanted is None:
             return answers.WRONG_PIN
-        reply = await self._calls.ask(row, PinRequest("iotGet", payload=_encode(wanted._asdict())))
+        reply = await self._calls.ask(call.row, PinRequest("iotGet", payload=_encode(wanted._asdict())))
         if reply.status != 200:
             return reply
         found: list[tuple[str, str | None, Any]] = msgspec.json.decode(reply.body)
@@ -133,29 +142,29 @@ class IotRoutes:
             return PinReply(200) if value is None else PinReply(200, _encode(value))
         return Text(text.encode())
 
-    async def get_all(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        return await self._calls.ask(row, PinRequest("iotGetAll"))
+    async def get_all(self, call: Call) -> Answer:
+        return await self._calls.ask(call.row, PinRequest("iotGetAll"))
 
-    async def update(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        change = read_changes(query)
-        return change if isinstance(change, PinReply) else await self._write(row, change)
+    async def update(self, call: Call) -> Answer:
+        change = read_changes(call.query)
+        return change if isinstance(change, PinReply) else await self._write(call.row, change)
 
-    async def batch(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        change = read_changes(query)
+    async def batch(self, call: Call) -> Answer:
+        change = read_changes(call.query)
         if isinstance(change, PinReply):
             return change
-        reply = await self._write(row, change)
+        reply = await self._write(call.row, change)
         return Text(b"OK") if reply.status == 200 else reply
 
-    async def points(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        pin = read_pin(query)
+    async def points(self, call: Call) -> Answer:
+        pin = read_pin(call.query)
         if pin is None:
             return answers.WRONG_PIN
-        if not parsing.is_json(header(scope, b"content-type")):
+        if not parsing.is_json(header(call.scope, b"content-type")):
             return UNKNOWN_TYPE
         body = bytearray()
         try:
-            refusal = await self._calls.read(scope, receive, body, BODY_LIMIT)
+            refusal = await self._calls.read(call.scope, call.receive, body, BODY_LIMIT)
             if refusal is not None:
                 return refusal
             found = [(int(at), value_texts(value)) for at, value in _points(bytes(body))]
@@ -164,86 +173,88 @@ class IotRoutes:
         finally:
             self._calls.release(body)
         imported = self._calls.rates.points
-        if len(found) > POINTS_MAX or (imported is not None and not imported.allows(row.token, len(found))):
+        if len(found) > POINTS_MAX or (imported is not None and not imported.allows(call.row.token, len(found))):
             return TOO_MANY_POINTS
-        reply = await self._calls.ask(row, PinRequest("iotPoints", payload=_encode({"pins": [pin], "points": found})))
+        reply = await self._calls.ask(
+            call.row, PinRequest("iotPoints", payload=_encode({"pins": [pin], "points": found}))
+        )
         return Text(b"OK") if reply.status == 200 else reply
 
-    async def set_property(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        pin = read_pin(query)
+    async def set_property(self, call: Call) -> Answer:
+        pin = read_pin(call.query)
         if pin is None:
             return answers.WRONG_PIN
-        properties = read_properties(query)
+        properties = read_properties(call.query)
         if properties is None:
             return WRONG_PARAMETERS
         payload = _encode({"properties": properties})
-        return await self._calls.ask(row, PinRequest("iotProperty", pin.kind, pin.number, payload=payload))
+        return await self._calls.ask(call.row, PinRequest("iotProperty", pin.kind, pin.number, payload=payload))
 
-    async def hardware_connected(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        return await self._calls.ask(row, PinRequest("isHardwareConnected"))
+    async def hardware_connected(self, call: Call) -> Answer:
+        return await self._calls.ask(call.row, PinRequest("isHardwareConnected"))
 
-    async def app_connected(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        return await self._calls.ask(row, PinRequest("isAppConnected"))
+    async def app_connected(self, call: Call) -> Answer:
+        return await self._calls.ask(call.row, PinRequest("isAppConnected"))
 
-    async def log_event(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        code, description = first(query, "code"), first(query, "description")
+    async def log_event(self, call: Call) -> Answer:
+        code, description = first(call.query, "code"), first(call.query, "description")
         if not code:
             return NO_EVENT_CODE
         if len(description) > DESCRIPTION_MAX:
             return WRONG_PARAMETERS
-        return await self._calls.ask(row, PinRequest("iotEvent", name=code, values=[description]))
+        return await self._calls.ask(call.row, PinRequest("iotEvent", name=code, values=[description]))
 
-    async def meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        field = read_meta_field(query)
+    async def meta(self, call: Call) -> Answer:
+        field = read_meta_field(call.query)
         if field is None:
             return WRONG_META
         number, name = field
-        return await self._calls.ask(row, PinRequest("iotMeta", pin=number, name=name))
+        return await self._calls.ask(call.row, PinRequest("iotMeta", pin=number, name=name))
 
-    async def set_meta(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        field = read_meta_field(query)
+    async def set_meta(self, call: Call) -> Answer:
+        field = read_meta_field(call.query)
         if field is None:
             return WRONG_META
         number, name = field
-        return await self._calls.ask(row, PinRequest("iotSetMeta", "", number, [first(query, "value")], name))
+        return await self._calls.ask(call.row, PinRequest("iotSetMeta", "", number, [first(call.query, "value")], name))
 
-    async def export(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+    async def export(self, call: Call) -> Answer:
         """A link to a zip with the history of the device, which is made when it is read."""
-        asked = iot_exports.read_query(query, row.dash_id, row.device_id, time.time_ns() // 1_000_000)
+        asked = iot_exports.read_query(call.query, call.row.dash_id, call.row.device_id, time.time_ns() // 1_000_000)
         if isinstance(asked, PinReply):
             return asked
         payload = _encode({"pins": asked.pins, "ids": asked.ids})
-        reply = await self._calls.ask(row, PinRequest("iotStreams", payload=payload))
+        reply = await self._calls.ask(call.row, PinRequest("iotStreams", payload=payload))
         if reply.status != 200:
             return reply
         streams = msgspec.json.decode(reply.body, type=list[tuple[int, int, str]] | None)
         if streams is not None:
-            series = [Series(row.device_id, "", kind, pin, name) for kind, pin, name in streams]
+            series = [Series(call.row.device_id, "", kind, pin, name) for kind, pin, name in streams]
             asked = asked._replace(data=msgspec.structs.replace(asked.data, series=series))
-        if not await self._downloads.has_data(row.account_id, asked.data):
+        if not await self._downloads.has_data(call.row.account_id, asked.data):
             return NO_DATA
-        if not await self._downloads.may_keep(row):
+        if not await self._downloads.may_keep(call.row):
             return TOO_MANY
-        name = await self._downloads.keep(row, asked.data)
-        return PinReply(200, _encode({"link": f"{_origin(scope)}/{name}"}))
+        name = await self._downloads.keep(call.row, asked.data)
+        return PinReply(200, _encode({"link": f"{_origin(call.scope)}/{name}"}))
 
-    async def provision(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
-        told = {name: value for name, value in query if name != "templateId"}
-        request = PinRequest("iotProvision", name=first(query, "templateId"), payload=_encode(told))
-        return await self._calls.ask(row, request)
+    async def provision(self, call: Call) -> Answer:
+        told = {name: value for name, value in call.query if name != "templateId"}
+        request = PinRequest("iotProvision", name=first(call.query, "templateId"), payload=_encode(told))
+        return await self._calls.ask(call.row, request)
 
-    async def upload(self, row: TokenRow, query: Query, scope: Scope, receive: Receive) -> Answer:
+    async def upload(self, call: Call) -> Answer:
         body = bytearray()
         try:
-            refusal = await self._calls.read(scope, receive, body, UPLOAD_LIMIT)
+            refusal = await self._calls.read(call.scope, call.receive, body, UPLOAD_LIMIT)
             if refusal is not None:
                 return refusal
-            path = await self._uploads.take(row, header(scope, b"content-type"), bytes(body))
+            path = await self._uploads.take(call.row, header(call.scope, b"content-type"), bytes(body))
         except NoFileError:
             return WRONG_PARAMETERS
         finally:
             self._calls.release(body)
-        return Text((_origin(scope) + path).encode())
+        return Text((_origin(call.scope) + path).encode())
 
     async def _write(self, row: TokenRow, change: dict[str, Any]) -> PinReply:
         return await self._calls.ask(row, PinRequest("iotUpdate", payload=_encode(change)))
