@@ -45,7 +45,7 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     yield clock()
     yield data_folder(settings.data)
     for setting in ("http", "tls"):
-        yield port(setting, getattr(settings, setting), settings)
+        yield port(setting, getattr(settings, setting))
     yield await database(settings)
     yield await bus(settings)
     yield certificate(settings)
@@ -71,7 +71,7 @@ def data_folder(folder: Path) -> Finding:
     return Finding("data", Level.GOOD, f"{folder.absolute()}: {free >> 30} GiB free")
 
 
-def port(setting: str, address: str, settings: Settings) -> Finding:
+def port(setting: str, address: str) -> Finding:
     """Free, or ours already."""
     host, number = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
