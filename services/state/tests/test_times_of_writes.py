@@ -90,7 +90,13 @@ TILES = {"type": "DEVICE_TILES", "id": 3, "width": 1, "height": 1}
     ids=lambda parts: str(parts[0]),
 )
 def test_each_change_of_an_app_updates_the_project_for_good(world: World, parts: Any) -> None:
-    for first in ((33, 1, LED), (33, 1, TILES), (67, 1, 3, {"id": 1}), (46, 1, {"id": 100_000, "name": "t"})):
+    made: list[tuple[Any, ...]] = [
+        (33, 1, LED),
+        (33, 1, TILES),
+        (67, 1, 3, {"id": 1}),
+        (46, 1, {"id": 100_000, "name": "t"}),
+    ]
+    for first in made:
         assert world.app_status(*first) not in (2, 6)
     world.store()
     world.fx.now = NOW + 5
