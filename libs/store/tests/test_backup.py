@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -275,6 +277,29 @@ async def test_of_a_damaged_backup_nothing_is_restored(empty_url: str, backup: b
     with pytest.raises(BackupError):
         check(BytesIO(backup))
     assert contents(await saved(empty_url))[0] == before
+
+
+def test_whatever_is_wrong_with_a_file_it_is_refused_or_read_as_it_was_written():
+    """Bytes changed, lost and added, in the file as it lies on the disk and below its compression."""
+    whole = full()
+    plain, before, chance = gzip.decompress(whole), contents(whole), random.Random(1)
+    for n in range(600):
+        text = bytearray(plain if n % 2 else whole)
+        for _ in range(chance.choice((1, 1, 3, 20))):
+            at, length = chance.randrange(len(text)), chance.randrange(1, 50)
+            match chance.randrange(4):
+                case 0:
+                    del text[at : at + length]
+                case 1:
+                    text[at:at] = chance.randbytes(length)
+                case _:
+                    text[at] = chance.randrange(256)
+        damaged = gzip.compress(bytes(text), 1) if n % 2 else bytes(text)
+        try:
+            found = contents(damaged)
+        except BackupError:
+            continue
+        assert found == before  # in the header or behind the end
 
 
 async def test_names_that_are_no_names_never_reach_a_statement(empty_url: str):

@@ -136,8 +136,8 @@ class Reader:
         self._digest.update(frame)
         try:
             return _decoder.decode(frame)
-        except msgspec.DecodeError:
-            raise BackupError("this is no backup of vpin") from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BackupError("this is no backup of vpin, or it is damaged") from None
 
     def _read(self, size: int) -> bytes:
         try:
