@@ -39,7 +39,7 @@ from vpin_api.parsing import Change, Path, Pin
 from vpin_api.rates import TOO_MANY
 
 Handler = Callable[["PinRoutes", Path, Scope, Receive], Awaitable[PinReply | Picture | Moved]]
-WithBody = Callable[[Path, Scope, bytes], Awaitable[PinReply]]
+WithBody = Callable[[Path, bytes], Awaitable[PinReply]]
 
 log = structlog.get_logger("vpin.api")
 
@@ -153,17 +153,17 @@ class PinRoutes:
                 return refusal
             if not parsing.is_json(header(scope, b"content-type")):
                 return answers.NOT_JSON
-            return await work(path, scope, bytes(body))
+            return await work(path, bytes(body))
         finally:
             self._calls.release(body)
 
-    async def _put(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+    async def _put(self, path: Path, body: bytes) -> PinReply:
         values = parsing.parse_values(body)
         if values is None:
             return PinReply(500, answers.NO_LIST + body)
         return await self._write(path, "update", values)
 
-    async def _extra(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+    async def _extra(self, path: Path, body: bytes) -> PinReply:
         """Points with their times: the first is the present value."""
         try:
             points = parsing.decode_points(body)
@@ -186,7 +186,7 @@ class PinRoutes:
             return TOO_MANY
         return await self._ask(row, PinRequest(operation, pin.kind, pin.number, values, payload=payload))
 
-    async def _notify(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+    async def _notify(self, path: Path, body: bytes) -> PinReply:
         try:
             message = parsing.decode_push(body) or parsing.Push()
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -200,7 +200,7 @@ class PinRoutes:
             return TOO_MANY
         return await self._ask(row, PinRequest("notify", name=message.body or ""))
 
-    async def _email(self, path: Path, scope: Scope, body: bytes) -> PinReply:
+    async def _email(self, path: Path, body: bytes) -> PinReply:
         try:
             mail = parsing.decode_mail(body) or parsing.Mail()
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
