@@ -175,7 +175,7 @@ async def mail(settings: Settings) -> Finding:
         password=settings.smtp_password.get_secret_value() or None,
         use_tls=settings.smtp_port == IMPLICIT_TLS,
         start_tls=False if settings.smtp_port == IMPLICIT_TLS else settings.smtp_starttls,
-        validate_certs=settings.smtp_verify,  # else a configured host is trusted (spec 06, section 4)
+        validate_certs=settings.smtp_verify,
         timeout=REACH_SECONDS,
     )
     where = f"{settings.smtp_host}:{settings.smtp_port}"

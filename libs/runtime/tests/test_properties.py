@@ -42,6 +42,13 @@ def test_an_empty_time_out_is_none(tmp_path: Path, line: str, seconds: int):
     assert settings_from(file) == {"hardware_idle_timeout": str(seconds)}
 
 
+def test_the_mail_server_of_the_old_files_is_trusted_whatever_its_certificate(tmp_path: Path):
+    file = tmp_path / "mail.properties"
+    file.write_text("mail.smtp.host=mail.example.org\n")
+    assert Settings.model_validate(settings_from(file)).smtp_verify is False
+    assert Settings().smtp_verify is True
+
+
 def test_every_old_name_maps_to_a_setting_that_exists():
     assert set(NAMES.values()) <= set(Settings.model_fields)
 

@@ -84,6 +84,8 @@ def settings_from(file: Path) -> dict[str, Any]:
     for setting, convert in VALUES.items():
         if setting in found:
             found[setting] = convert(found[setting])
+    if "smtp_host" in found:
+        found["smtp_verify"] = "false"  # the server that a mail.properties names is trusted whatever its certificate
     host = properties.get("listen.address") or "0.0.0.0"  # noqa: S104  empty means all interfaces there
     for port in PORTS:
         if port in found:

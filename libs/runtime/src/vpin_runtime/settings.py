@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     smtp_from: str = Field(default="vpin@localhost", description="sender of mails")
     smtp_starttls: bool | None = Field(default=None, description="STARTTLS: true, false, or empty: when offered")
     smtp_verify: bool = Field(
-        default=False, description="the mail server's certificate has to be valid for its name; else it is trusted"
+        default=True, description="the mail server's certificate has to be valid for its name; false: any is trusted"
     )
 
     sms_url: str = Field(default="https://rest.nexmo.com/sms/json", description="SMS gateway (Vonage's SMS API)")
