@@ -19,7 +19,7 @@ def open_bus(url: str, *, replicated: bool = False) -> Bus:
     if scheme == "memory":
         return MemoryBus(Path(unquote(rest)) if rest else None)
     if scheme in ("amqp", "amqps"):
-        from vpin_bus.amqp import AmqpBus
+        from vpin_bus.amqp.bus import AmqpBus
 
         return AmqpBus(url, replicated=replicated)
     raise ValueError(f"{scheme!r} is no bus: give memory://, memory:///folder or amqp://user:password@host:port/vhost")
