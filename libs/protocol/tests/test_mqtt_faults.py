@@ -42,8 +42,10 @@ def connected(version: int, limit: int = 1000) -> Decoder:
 
 
 def fault(decoder: Decoder, data: bytes) -> ReasonCode:
+    """The reason with which the first packet is refused."""
     with pytest.raises(MqttError) as refused:
         decoder.feed(data)
+    assert refused.value.packets == ()
     return refused.value.reason
 
 
@@ -185,7 +187,7 @@ def test_bad_packets_of_3_1_1(data: bytes, reason: ReasonCode):
         pytest.param(b"\x30\6\0\0\3\x23\0\1", ALIAS, id="topic alias for a topic"),
         pytest.param(b"\x30\7\0\1a\3\x23\0\0", ALIAS, id="topic alias 0"),
         pytest.param(b"\x30\x08\0\1a\4\x08\0\1+", PROTOCOL, id="response topic"),
-        pytest.param(b"\x30\3\0\1a", MALFORMED, id="PUBLISH without properties"),
+        pytest.param(b"\x30\3\0\1a\0", MALFORMED, id="PUBLISH without properties"),
         pytest.param(b"\x30\x84\0\0\1a\0", MALFORMED, id="a length of two bytes for one"),
     ],
 )
