@@ -323,7 +323,9 @@ def forged(*tables: tuple[Table, list[tuple[Any, ...]]], revision: str = HEAD) -
 SECRET = "secret-token-of-a-board"
 
 
-@pytest.mark.parametrize("what", ["twice", "not null", "too long", "too large", "no table", "no revision", "foreign"])
+@pytest.mark.parametrize(
+    "what", ["twice", "not null", "too long", "too large", "no table", "no revision", "foreign", "sly"]
+)
 async def test_rows_that_a_database_refuses_are_told_without_them_and_nothing_is_changed(empty_url: str, what: str):
     await upgrade(empty_url)
     async with open_store(empty_url) as store:
@@ -339,6 +341,7 @@ async def test_rows_that_a_database_refuses_are_told_without_them_and_nothing_is
         "no table": lambda: forged((stranger, [row])),
         "no revision": lambda: forged((schema.TOKEN, [row]), revision="0000"),
         "foreign": lambda: forged((stranger, [row])),
+        "sly": lambda: forged((schema.RAW_POINT, [("1) TO (2); DROP TABLE dashboard; --", 1, 1, 1.0)])),
     }[what]()
     with pytest.raises(BackupError) as refused:
         await restore(empty_url, BytesIO(backup), replace=True)

@@ -21,6 +21,16 @@ LEVEL = 1  # of compression: 4 times smaller, at 100 MB/s
 MOST_BYTES = 1 << 30  # of a frame
 
 _NAME = re.compile("[a-z_]{1,40}")
+_TYPES = {
+    "integer": {int},
+    "bigint": {int},
+    "double precision": {float, int},
+    "boolean": {bool},
+    "text": {str},
+    "json": {str, type(None)},
+    "bytea": {bytes, type(None)},
+}
+"""What a column of a kind may hold. SQLite would take anything, and some of it becomes part of statements."""
 
 
 class BackupError(Exception):
@@ -118,7 +128,7 @@ class Reader:
             if isinstance(frame, Head) or not 0 <= frame.table < len(self.head.tables):
                 raise BackupError("the backup is damaged: its parts are out of order")
             table = self.head.tables[frame.table]
-            if any(len(row) != len(table.columns) for row in frame.rows):
+            if not _fits(table, frame.rows):
                 raise BackupError("the backup is damaged: a row does not fit its table")
             counts[table.name] += len(frame.rows)
             yield frame
@@ -149,3 +159,11 @@ class Reader:
         if len(found) < size:
             raise BackupError("the backup was cut off")
         return found
+
+
+def _fits(table: TableHead, rows: Sequence[tuple[Any, ...]]) -> bool:
+    """Each row has the table's columns, with values of their kinds."""
+    if any(len(row) != len(table.columns) for row in rows):
+        return False
+    by_column = zip(table.columns, zip(*rows, strict=True), strict=False)
+    return all(set(map(type, values)) <= _TYPES.get(column.kind, set()) for column, values in by_column)
