@@ -1,7 +1,8 @@
-"""The two ports of the embedded run: whatever speaks a protocol of ours, told apart by its first bytes (spec 01, 1.2).
+"""The ports of the embedded run: whatever speaks a protocol of ours, told apart by its first bytes (spec 01, 1.2).
 
     plain   HTTP and websockets, else boards
     TLS     HTTP and websockets, boards, else apps
+    MQTT    boards that speak it, and nothing else; there may be none
 
 A connection is adopted by a gateway or by an HTTP protocol of the same process as soon as it is clear what it is.
 Until then the boards' idle time runs.
@@ -10,6 +11,7 @@ Until then the boards' idle time runs.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from functools import partial
 
@@ -37,7 +39,7 @@ Factory = Callable[[bool], asyncio.Protocol]
 
 
 class Acceptor:
-    """Listens on ``settings.http`` and ``settings.tls``. Start it after the services it feeds, stop it before them."""
+    """Listens on the addresses of the settings. Start it after the services it feeds, stop it before them."""
 
     name = "acceptor"
 
@@ -54,29 +56,34 @@ class Acceptor:
         self._wheel = Wheel()
         limit = min(idle_limits(settings)[Side.HARDWARE], idle_limits(settings)[Side.APP])
         tally = new_tally(self.name)
-        self.plain = Listener(parse_address(settings.http), partial(self._choose, False), self._wheel, limit, tally)
-        self.secure = Listener(
-            parse_address(settings.tls),
-            partial(self._choose, True),
-            self._wheel,
-            limit,
-            tally,
-            tls=server_context(settings),
-        )
+
+        def listener(setting: str, choose: Callable[[bytes], Adopt | None], tls: ssl.SSLContext | None) -> Listener:
+            where = parse_address(getattr(settings, setting))
+            name = f"VPIN_{setting.upper()}"
+            return Listener(where, choose, self._wheel, limit, tally, tls=tls, setting=name)
+
+        self.plain = listener("http", partial(self._choose, False), None)
+        self.secure = listener("tls", partial(self._choose, True), server_context(settings))
+        self.listeners = {"http": self.plain, "tls": self.secure}
+        if settings.mqtt:
+            self.listeners["mqtt"] = listener("mqtt", self._choose_mqtt, None)
 
     async def start(self) -> None:
         self._wheel.start()
-        await self.plain.start()
-        await self.secure.start()
+        for listener in self.listeners.values():
+            await listener.start()
 
     async def stop(self) -> None:
         """Accept no more; what was adopted is its service's."""
-        self.plain.stop()
-        self.secure.stop()
+        for listener in self.listeners.values():
+            listener.stop()
         self._wheel.stop()
 
     def checks(self) -> dict[str, bool]:
-        return {"http": self.plain.listening, "tls": self.secure.listening}
+        return {name: listener.listening for name, listener in self.listeners.items()}
+
+    def _choose_mqtt(self, data: bytes) -> Adopt:
+        return self._hardware.adopt_mqtt
 
     def _choose(self, tls: bool, data: bytes) -> Adopt | None:
         match sniff(data, None if tls else Wire.HARDWARE):

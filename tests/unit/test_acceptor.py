@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from uvicorn.server import ServerState
 from vpin_gateway_app.app import GatewayApp
 from vpin_gateway_hw.app import GatewayHardware
 from vpin_protocol import Command, app_response, hardware_frame, hardware_response
-from vpin_runtime.settings import Settings
+from vpin_runtime.settings import Address, Settings
 from vpin_sessions.testing import Client, owned_bus, trusting
 from websockets.asyncio.client import connect
 
@@ -40,7 +41,7 @@ async def hello(scope, receive, send) -> None:
 
 @asynccontextmanager
 async def running(folder: Path, **changes: object) -> AsyncGenerator[Acceptor]:
-    own = {"http": "127.0.0.1:0", "tls": "127.0.0.1:0", "shards": 2, "message_quota": 0}
+    own = {"http": "127.0.0.1:0", "tls": "127.0.0.1:0", "mqtt": "127.0.0.1:0", "shards": 2, "message_quota": 0}
     settings = Settings(data=folder).model_copy(update={**own, **changes})
     config, state = Config(hello, ws="none", log_config=None), ServerState()
     async with owned_bus(settings.shards) as (bus, _owner):
@@ -68,8 +69,8 @@ async def test_boards_and_http_share_the_plain_port(tmp_path):
         assert (await web.get(f"http://127.0.0.1:{port}/websocketX")).text == "/websocketX 0 http"
         await board.ping()
         await old.ping()
-        assert acceptor.checks() == {"http": True, "tls": True}
-    assert acceptor.checks() == {"http": False, "tls": False}
+        assert acceptor.checks() == {"http": True, "tls": True, "mqtt": True}
+    assert acceptor.checks() == {"http": False, "tls": False, "mqtt": False}
 
 
 async def test_apps_boards_and_https_share_the_tls_port(tmp_path):
@@ -133,3 +134,28 @@ async def test_a_stop_drops_who_has_said_nothing(tmp_path):
         await silent.closed(1)
         with pytest.raises(ConnectionRefusedError):
             await Client.connect(acceptor.plain.address.port)
+
+
+async def test_the_mqtt_port_is_boards_that_speak_it(tmp_path):
+    async with running(tmp_path) as acceptor:
+        reader, writer = await asyncio.open_connection("127.0.0.1", acceptor.listeners["mqtt"].address.port)
+        writer.write(b"\x10\x1e\0\x04MQTT\x04\xc2\0\x3c\0\x04test\0\x09account-1\0\x01t")
+        async with asyncio.timeout(5):
+            assert await reader.readexactly(4) == b"\x20\x02\0\0"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_without_an_mqtt_port_nothing_listens(tmp_path):
+    async with running(tmp_path, mqtt="") as acceptor:
+        assert acceptor.checks() == {"http": True, "tls": True}
+
+
+async def test_a_port_that_is_taken_is_named_by_its_setting(tmp_path):
+    async with running(tmp_path) as acceptor:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            listener = acceptor.listeners["mqtt"]
+            listener.stop()
+            listener.address = Address("127.0.0.1", taken.getsockname()[1])
+            with pytest.raises(OSError, match="VPIN_MQTT"):
+                await listener.start()

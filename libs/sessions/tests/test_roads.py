@@ -32,8 +32,8 @@ class Heard:
         self.closed = False
         self.limit = -1
 
-    def close(self) -> None:
-        self.closed = True
+    def dismiss(self, payload: bytes) -> None:
+        self.closed = not payload
 
     def set_limit(self, seconds: int) -> None:
         self.limit = seconds
@@ -120,7 +120,7 @@ async def test_requests_of_one_turn_share_a_batch_and_batches_have_a_length(anyi
 
 
 def test_idle_limits_follow_the_settings():
-    assert list(idle_limits(SETTINGS).values()) == [23.0, 300.0, 300.0]
+    assert list(idle_limits(SETTINGS).values()) == [23.0, 300.0, 300.0, float("inf")]
     off = SETTINGS.model_copy(update={"hardware_idle_timeout": 0, "app_idle_timeout": 0})
     assert set(idle_limits(off).values()) == {float("inf")}
 

@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     tls: str = Field(
         default="0.0.0.0:9443", description="TLS port: apps, boards, HTTPS, websockets (embedded run and edge)"
     )
-    mqtt: str = Field(default="0.0.0.0:8440", description="MQTT port (nothing listens there yet)")
+    mqtt: str = Field(
+        default="0.0.0.0:8440", description="MQTT port of boards (embedded run and edge); port 0 or empty: none"
+    )
     data: Path = Field(default=Path("data"), description="folder of the embedded run: database, journal, certificate")
 
     bus_url: str = Field(
@@ -74,6 +76,9 @@ class Settings(BaseSettings):
     )
     hardware: str = Field(default="0.0.0.0:8081", description="gateway-hw: plain port (boards, websockets)")
     hardware_tls: str = Field(default="", description="gateway-hw: TLS port; empty: none (the edge terminates TLS)")
+    hardware_mqtt: str = Field(
+        default="0.0.0.0:8084", description="gateway-hw: MQTT port (behind the edge); port 0 or empty: none"
+    )
     app: str = Field(
         default="", description="gateway-app: plain port (behind an edge that terminates TLS); empty: none"
     )
@@ -99,6 +104,7 @@ class Settings(BaseSettings):
         default="0.0.0.0/0,::/0", description="who may open it: addresses and blocks such as 10.0.0.0/8, by commas"
     )
     message_quota: int = Field(default=100, ge=0, description="frames a second and connection; 0: none")
+    mqtt_max_packet: int = Field(default=65_536, ge=256, le=65_536, description="bytes of an MQTT packet of a board")
     registrations_per_hour: int = Field(default=1000, ge=0, description="of the whole server; 0: none allowed")
     session_rate: int = Field(
         default=200,
@@ -213,7 +219,13 @@ class Settings(BaseSettings):
         """An empty name of a file is none: compose passes one on where nothing is set."""
         return None if value == "" else value
 
-    @field_validator("http", "tls", "mqtt", "ops", "hardware", "hardware_tls", "app", "app_tls", "api")
+    @field_validator("mqtt", "hardware_mqtt", mode="before")
+    @classmethod
+    def _is_off(cls, value: object) -> object:
+        """Port 0 is none, as it was (spec 06, 3)."""
+        return "" if str(value).rpartition(":")[2] == "0" else value
+
+    @field_validator("http", "tls", "mqtt", "ops", "hardware", "hardware_tls", "hardware_mqtt", "app", "app_tls", "api")
     @classmethod
     def _is_address(cls, value: str) -> str:
         if value:

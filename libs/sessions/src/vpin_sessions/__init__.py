@@ -4,6 +4,7 @@ from vpin_sessions.gateway import Gateway, idle_limits
 from vpin_sessions.kind import APP, HARDWARE, WEB, Kind
 from vpin_sessions.listener import Adopt, Listener
 from vpin_sessions.metrics import Tally, new_tally
+from vpin_sessions.mqtt import MqttSession
 from vpin_sessions.service import APPS, BOARDS, GatewayService, Role
 from vpin_sessions.session import Session, adopt
 from vpin_sessions.sniff import (
@@ -31,6 +32,7 @@ __all__ = [
     "GatewayService",
     "Kind",
     "Listener",
+    "MqttSession",
     "Refused",
     "Role",
     "Session",

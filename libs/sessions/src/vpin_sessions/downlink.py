@@ -92,7 +92,7 @@ class Downlink:
         if kind == Down.ENTRY:
             session.answered(decode_answer(payload))
         elif kind == Down.CLOSE:
-            session.close()
+            session.dismiss(payload)
         elif kind == Down.IDLE:
             session.set_limit(int.from_bytes(payload, "big"))
 

@@ -41,7 +41,7 @@ def idle_limits(settings: Settings) -> dict[Side, float]:
     """Seconds of silence until a connection is closed, by its side; inf: never (spec 01, section 3.5)."""
     board = float(ceil(settings.hardware_idle_timeout * 2.3)) or inf
     app = float(settings.app_idle_timeout) or inf
-    return {Side.HARDWARE: board, Side.APP: app, Side.WEB: app}
+    return {Side.HARDWARE: board, Side.APP: app, Side.WEB: app, Side.MQTT: inf}  # MQTT: the client's keep-alive
 
 
 class Gateway:
@@ -54,6 +54,7 @@ class Gateway:
         self.sender = new_sender()
         self.shards = settings.shards
         self.quota = settings.message_quota
+        self.longest_packet = settings.mqtt_max_packet
         self.limits: Mapping[Side, float] = idle_limits(settings)
         self.tally = new_tally(name)
         self.wheel = Wheel()

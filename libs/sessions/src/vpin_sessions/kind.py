@@ -34,3 +34,5 @@ HARDWARE = Kind(Side.HARDWARE, HARDWARE_HEADER, scan_hardware, BEFORE_LOGIN[Fram
 APP = Kind(Side.APP, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.APP], app_response)
 WEB = Kind(Side.WEB, APP_HEADER, scan_app, BEFORE_LOGIN[Framing.WEB], app_response)
 """Browsers: inside vpin their frames have the app framing, since the web framing has no length and cannot be joined."""
+MQTT = Kind(Side.MQTT, HARDWARE_HEADER, scan_hardware, {}, hardware_response)
+"""The framing is that inside vpin; the client's stream is :mod:`vpin_sessions.mqtt`'s."""

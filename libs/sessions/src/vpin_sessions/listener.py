@@ -27,10 +27,11 @@ SHUTDOWN_WITHIN = 5.0
 
 
 class Listener:
-    """One port. ``choose`` tells from the first bytes who adopts a connection: None: needs more; raises Refused.
+    """One port. ``choose`` tells from the bytes so far, none at first, who adopts a connection; None: needs more; or Refused.
 
     ``limit``: seconds of silence that a connection has before anybody adopted it. With ``proxied`` every connection
-    begins with a PROXY header (never on a TLS port: an edge that sends it has ended TLS itself).
+    begins with a PROXY header (never on a TLS port: an edge that sends it has ended TLS itself). ``setting`` is the
+    name that an error gives to who has to choose another port.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Listener:
         *,
         tls: ssl.SSLContext | None = None,
         proxied: bool = False,
+        setting: str = "",
     ) -> None:
         self.address = address
         self.choose = choose
@@ -51,21 +53,25 @@ class Listener:
         self.tally = tally
         self.proxied = proxied
         self.arrivals: set[Arrival] = set()
+        self._setting = setting
         self._tls = tls
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen; ``address`` then has the real port, also when 0 was asked for."""
+        """Listen; ``address`` then has the real port, also when 0 was asked for. OSError, with the setting, if that fails."""
         loop = asyncio.get_running_loop()
         seconds = (HANDSHAKE_WITHIN, SHUTDOWN_WITHIN) if self._tls else (None, None)
-        self._server = await loop.create_server(
-            lambda: Arrival(self),
-            *self.address,
-            ssl=self._tls,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=seconds[0],
-            ssl_shutdown_timeout=seconds[1],
-        )
+        try:
+            self._server = await loop.create_server(
+                lambda: Arrival(self),
+                *self.address,
+                ssl=self._tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=seconds[0],
+                ssl_shutdown_timeout=seconds[1],
+            )
+        except OSError as error:
+            raise OSError(error.errno, f"{self._setting} ({error.strerror})") from error
         self.address = Address(self.address.host, self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
@@ -106,6 +112,8 @@ class Arrival(asyncio.Protocol):
         listener.arrivals.add(self)
         listener.tally.accepted += 1
         listener.wheel.watch(self)
+        if not self._proxied:
+            self._decide()
 
     def data_received(self, data: bytes) -> None:
         if self.closing:
@@ -115,7 +123,7 @@ class Arrival(asyncio.Protocol):
         try:
             if self._proxied and not self._unwrap():
                 return
-            adopt = self._listener.choose(self._data) if self._data else None
+            self._decide()
         except ProxyError:
             self._listener.tally.bad_proxy += 1
             self._close()
@@ -124,10 +132,6 @@ class Arrival(asyncio.Protocol):
             if refused.answer:
                 self.transport.write(refused.answer)
             self._close()
-        else:
-            if adopt is not None:
-                self._leave()
-                adopt(self.transport, self._data, self.address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -141,6 +145,13 @@ class Arrival(asyncio.Protocol):
         else:
             self._listener.tally.idle_closed += 1
             self._close()
+
+    def _decide(self) -> None:
+        """Let it be adopted, once it is clear by whom."""
+        adopt = self._listener.choose(self._data)
+        if adopt is not None:
+            self._leave()
+            adopt(self.transport, self._data, self.address)
 
     def _unwrap(self) -> bool:
         """Take the PROXY header off; False while it is not complete."""

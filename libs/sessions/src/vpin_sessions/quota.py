@@ -32,6 +32,10 @@ class Bucket:
         self._tokens = tokens - passed
         return passed
 
+    def wait(self, rate: int) -> float:
+        """Seconds until a frame may pass that may not now."""
+        return (1 - self._tokens) / rate
+
     def may_warn(self, now: float) -> bool:
         """Whether to tell the client that a frame was dropped; true at most once a minute."""
         if now - self._warned < WARN_EVERY:

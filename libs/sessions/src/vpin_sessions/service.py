@@ -27,19 +27,12 @@ class Role(NamedTuple):
     stream: Kind  # of a connection that carries frames as they are
     websocket: Kind
     is_websocket: Callable[[bytes], bool]  # whether the path of an upgrade request is this gateway's
-    addresses: Callable[[Settings], tuple[str, str]]  # plain, TLS; "": none
+    plain: str  # the setting with the address; one that is empty means: none
+    tls: str
 
 
-def _of_boards(settings: Settings) -> tuple[str, str]:
-    return settings.hardware, settings.hardware_tls
-
-
-def _of_apps(settings: Settings) -> tuple[str, str]:
-    return settings.app, settings.app_tls
-
-
-BOARDS = Role("gateway-hw", Wire.HARDWARE, HARDWARE, HARDWARE, is_board_socket, _of_boards)
-APPS = Role("gateway-app", Wire.APP, APP, WEB, is_app_socket, _of_apps)
+BOARDS = Role("gateway-hw", Wire.HARDWARE, HARDWARE, HARDWARE, is_board_socket, "hardware", "hardware_tls")
+APPS = Role("gateway-app", Wire.APP, APP, WEB, is_app_socket, "app", "app_tls")
 
 
 class GatewayService:
@@ -50,11 +43,10 @@ class GatewayService:
         self.gateway = Gateway(role.name, settings, bus)
         self.listeners: list[Listener] = []
         self._role = role
-        plain, tls = role.addresses(settings) if listen else ("", "")
-        if plain:
-            self._listen(plain, proxied=settings.proxy_protocol)
-        if tls:
-            self._listen(tls, tls=server_context(settings))
+        if listen and getattr(settings, role.plain):
+            self.listen(role.plain, settings, self._choose, proxied=settings.proxy_protocol)
+        if listen and getattr(settings, role.tls):
+            self.listen(role.tls, settings, self._choose, tls=server_context(settings))
 
     async def start(self) -> None:
         await self.gateway.start()
@@ -89,10 +81,27 @@ class GatewayService:
             raise Refused(refusal("404 Not Found"))
         return self.adopt_websocket
 
-    def _listen(self, address: str, *, tls: ssl.SSLContext | None = None, proxied: bool = False) -> None:
+    def listen(
+        self,
+        setting: str,
+        settings: Settings,
+        choose: Callable[[bytes], Adopt | None],
+        *,
+        tls: ssl.SSLContext | None = None,
+        proxied: bool = False,
+    ) -> None:
+        """Have a port from `start` on: that of a setting."""
         gateway = self.gateway
         limit = gateway.limits[self._role.stream.side]
-        where = parse_address(address)
         self.listeners.append(
-            Listener(where, self._choose, gateway.wheel, limit, gateway.tally, tls=tls, proxied=proxied)
+            Listener(
+                parse_address(getattr(settings, setting)),
+                choose,
+                gateway.wheel,
+                limit,
+                gateway.tally,
+                tls=tls,
+                proxied=proxied,
+                setting=f"VPIN_{setting.upper()}",
+            )
         )

@@ -249,7 +249,7 @@ class Session(asyncio.Protocol):
         """Read, or leave the bytes in the socket, as the pressure of the shard and the log-in demand."""
         if self.closing:
             return
-        stop = self._has_enough() if self.login is not None else self.shard in self.gateway.pressed
+        stop = self._has_enough()
         if (stop or self.gateway.stopping) and not self.paused:
             self.paused = True
             self.transport.pause_reading()
@@ -287,6 +287,10 @@ class Session(asyncio.Protocol):
             self.begin_close(LINGER)
             self.transport.close()
 
+    def dismiss(self, payload: bytes) -> None:
+        """The owner wants it closed; `payload` is what it says to that (MQTT)."""
+        self.close()
+
     def begin_close(self, seconds: float) -> None:
         """Nothing is read or written from here on; cut off when it is not gone after ``seconds``."""
         self.closing = True
@@ -301,9 +305,10 @@ class Session(asyncio.Protocol):
         self.transport.abort()
 
     def _has_enough(self) -> bool:
-        """The client waits for its log-in, and no more is kept of it meanwhile."""
-        waits = self.login is not None and self.login.waiting
-        return waits and self._tail is not None and len(self._tail) > HOLD
+        """Nothing may go up now; or the client waits for its log-in, and no more is kept of it meanwhile."""
+        if self.login is None:
+            return self.shard in self.gateway.pressed
+        return self.login.waiting and self._tail is not None and len(self._tail) > HOLD
 
     def _emit_jammed(self, data: bytes) -> None:
         """Write while the client is behind with reading."""

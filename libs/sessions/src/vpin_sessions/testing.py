@@ -14,7 +14,7 @@ from vpin_bus import Bus, Consumer, Delivery, Outlet, open_bus
 from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_messages.queues import ENTRY, instance_queue, shard_queue
-from vpin_messages.slab import Down, Side, Up, UpEntry, down_entry, new_sender
+from vpin_messages.slab import BOARDS, SETTLE, Down, Up, UpEntry, down_entry, new_sender
 from vpin_protocol import (
     AppDecoder,
     Command,
@@ -108,7 +108,7 @@ class Owner:
         self._changed.set()
 
     def answer(self, request: EntryRequest) -> EntryAnswer:
-        response = hardware_response if request.side == Side.HARDWARE else app_response
+        response = hardware_response if request.side in BOARDS else app_response
         if request.command == Command.REGISTER:
             return EntryAnswer(app_response(request.message_id, Status.OK), registered=True, close=request.registered)
         if request.command == Command.GET_SERVER:
@@ -132,7 +132,7 @@ class Owner:
         if up.kind == Up.HEARTBEAT:
             self.heartbeats += 1
             return
-        hardware = up.side == Side.HARDWARE
+        hardware = up.side in BOARDS
         response = hardware_response if hardware else app_response
         if up.kind != Up.FRAMES:
             self.events.append((Up(up.kind), up.session))
@@ -144,7 +144,7 @@ class Owner:
             answers = b""
             for command, message_id, body in (split_hardware if hardware else split_app)(up.payload):
                 self.frames[up.session].append((command, message_id, body))
-                if command == Command.PING:
+                if command in (Command.PING, SETTLE):
                     answers += response(message_id, Status.OK)
                 elif command == Command.HARDWARE_SYNC:  # for tests: sends the body back as often as its first byte says
                     frame = (hardware_frame if hardware else app_frame)(Command.HARDWARE, message_id, body[1:])
