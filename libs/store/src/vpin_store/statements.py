@@ -57,6 +57,11 @@ def select(dialect: Dialect, table: Table, rest: str) -> str:
     return f"SELECT {columns} FROM {table.name} {rest}"  # noqa: S608  made of constants, values are parameters
 
 
+def among(dialect: Dialect, table: Table, name: str) -> str:
+    """Condition: the column of that name is in the list that is the first parameter."""
+    return dialect.among(next(column for column in table.columns if column.name == name), 1)
+
+
 def on_conflict(table: Table) -> str:
     """What makes an insert an upsert by primary key."""
     key = ", ".join(column.name for column in table.key)

@@ -35,10 +35,9 @@ from vpin_store.schema import (
     TOKEN,
     VALUE,
     WIDGET,
-    Table,
     escape,
 )
-from vpin_store.statements import Dialect, insert_account, on_conflict, select
+from vpin_store.statements import Dialect, among, insert_account, on_conflict, select
 from vpin_store.tokens import Tokens
 from vpin_store.urls import sqlite_path
 
@@ -248,13 +247,10 @@ class _Texts:
     """The queries of a store in its database's dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        def among(table: Table, name: str) -> str:
-            return dialect.among(next(column for column in table.columns if column.name == name), 1)
-
         self.account_by_key = select(dialect, ACCOUNT, "WHERE email = $1 AND app_name = $2")
         self.account_by_id = select(dialect, ACCOUNT, "WHERE id = $1")
-        self.by_email = select(dialect, ACCOUNT, f"WHERE {among(ACCOUNT, 'email')} ORDER BY id")
-        self.account_ids = f"SELECT id FROM account WHERE {among(ACCOUNT, 'id')}"  # noqa: S608
+        self.by_email = select(dialect, ACCOUNT, f"WHERE {among(dialect, ACCOUNT, 'email')} ORDER BY id")
+        self.account_ids = f"SELECT id FROM account WHERE {among(dialect, ACCOUNT, 'id')}"  # noqa: S608
         self.accounts = select(dialect, ACCOUNT, "WHERE id > $1 ORDER BY id LIMIT $2")
         self.made = "SELECT created_at FROM account ORDER BY id DESC LIMIT 1 OFFSET $1"
         self.super_admin = "SELECT 1 FROM account WHERE is_super_admin LIMIT 1"
@@ -272,14 +268,14 @@ class _Texts:
         self.dashboard = select(dialect, DASHBOARD, "WHERE account_id = $1 AND id = $2")
         self.claim = f"INSERT INTO shard_owner (shard, owner) VALUES ($1, $2) {on_conflict(OWNER)}"  # noqa: S608
         self.applied = "SELECT sender, number FROM applied_slab WHERE shard = $1"
-        self.jobs = select(dialect, JOB, f"WHERE {among(JOB, 'shard')} ORDER BY key")
+        self.jobs = select(dialect, JOB, f"WHERE {among(dialect, JOB, 'shard')} ORDER BY key")
         self.whole_accounts = [
-            select(dialect, ACCOUNT, f"WHERE {among(ACCOUNT, 'id')}"),
+            select(dialect, ACCOUNT, f"WHERE {among(dialect, ACCOUNT, 'id')}"),
             *(
                 select(
                     dialect,
                     table,
-                    f"WHERE {among(table, 'account_id')} {_WANTED.get(table, '')} ORDER BY account_id, {order}",
+                    f"WHERE {among(dialect, table, 'account_id')} {_WANTED.get(table, '')} ORDER BY account_id, {order}",
                 )
                 for _, table, order in _PARTS
             ),

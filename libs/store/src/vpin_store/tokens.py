@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from vpin_store.driver import Driver, Watch
 from vpin_store.rows import TokenRow
 from vpin_store.schema import TOKEN, escape
-from vpin_store.statements import insert_new, select
+from vpin_store.statements import among, insert_new, select
 
 
 class Tokens:
@@ -21,8 +21,7 @@ class Tokens:
     def __init__(self, driver: Driver, watch: Watch) -> None:
         self._driver = driver
         self._watch = watch
-        by_token = next(column for column in TOKEN.columns if column.name == "token")
-        self._find = select(driver.dialect, TOKEN, f"WHERE {driver.dialect.among(by_token, 1)}")
+        self._find = select(driver.dialect, TOKEN, f"WHERE {among(driver.dialect, TOKEN, 'token')}")
         self._of = select(driver.dialect, TOKEN, "WHERE account_id = $1 AND kind = $2 ORDER BY token")
         self._claim = insert_new(driver.dialect, TOKEN)
 
