@@ -26,7 +26,7 @@ class Stack:
 
     def __init__(self, engine: Engine, repository: Path, extra: Environment) -> None:
         self.repository = repository
-        self.target = {"VPIN_HTTP": _free_address(), "VPIN_TLS": _free_address()}
+        self.target = {name: _free_address() for name in ("VPIN_HTTP", "VPIN_TLS", "VPIN_MQTT")}
         self._bare = {name: value for name, value in engine.environment.items() if not name.startswith("VPIN_")}
         self._bare |= extra
         self._environment = self._bare | self.target | {name: secrets.token_hex(16) for name in PASSWORDS}

@@ -13,7 +13,7 @@ from infra.vpin import metrics
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy" / "haproxy.cfg"
 
-DOWN = re.compile(r'^haproxy_server_status\{proxy="(hardware|app|api)",server="\w+",state="UP"\} 0', re.MULTILINE)
+DOWN = re.compile(r'^haproxy_server_status\{proxy="(hardware|mqtt|app|api)",server="\w+",state="UP"\} 0', re.MULTILINE)
 
 
 class HAProxy:
@@ -24,20 +24,23 @@ class HAProxy:
         folder: Path,
         http: str,
         tls: str,
+        mqtt: str,
         certificate: Path,
         *,
         hardware: list[str],
+        hardware_mqtt: list[str],
         app: list[str],
         api: list[str],
     ) -> None:
         program = need("haproxy", "haproxy", "/usr/sbin")
         self.ops = f"127.0.0.1:{free_port()}"
-        self._ports = [int(address.rpartition(":")[2]) for address in (http, tls)]
-        servers = {"HARDWARE": hardware, "APP": app, "API": api}
+        self._ports = [int(address.rpartition(":")[2]) for address in (http, tls, mqtt)]
+        servers = {"HARDWARE": hardware, "MQTT": hardware_mqtt, "APP": app, "API": api}
         environment = {
             "PATH": os.environ.get("PATH", ""),
             "VPIN_EDGE_HTTP": http,
             "VPIN_EDGE_TLS": tls,
+            "VPIN_EDGE_MQTT": mqtt,
             "VPIN_EDGE_OPS": self.ops,
             "VPIN_EDGE_CERTIFICATE": str(certificate),
             "VPIN_EDGE_NAME": str(self._ports[0]),
@@ -51,7 +54,7 @@ class HAProxy:
         return self.process.pid
 
     def start(self) -> None:
-        """Returns once both ports are open."""
+        """Returns once all ports are open."""
         self.process.start()
         wait_until(lambda: all(map(listens, self._ports)), 10, "haproxy", self.process)
 

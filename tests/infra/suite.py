@@ -44,15 +44,17 @@ class Suite:
         apis: int = 1,
         http: str = "",
         tls: str = "",
+        mqtt: str = "",
     ) -> None:
         self.folder = folder
-        self.http, self.tls = http or free_address(), tls or free_address()
+        self.http, self.tls, self.mqtt = (address or free_address() for address in (http, tls, mqtt))
         self.rabbitmq = RabbitMQ(folder / "rabbitmq")
         self.postgres = PostgreSQL(folder / "postgres")
         self.environment = {
             **environment,
             "VPIN_HTTP": self.http,
             "VPIN_TLS": self.tls,
+            "VPIN_MQTT": self.mqtt,
             "VPIN_BUS_URL": self.rabbitmq.url,
             "VPIN_DATABASE_URL": self.postgres.url,
             "VPIN_DATA": str(folder),
@@ -62,13 +64,24 @@ class Suite:
         self.services: dict[str, Process] = {}
         self.ops: dict[str, str] = {}
         self.app_tls: dict[str, str] = {}
+        self.hardware_mqtt: dict[str, str] = {}
         hardware = [self._add("gateway-hw", "VPIN_HARDWARE", n, gateways_hw) for n in range(gateways_hw)]
         app = [self._add("gateway-app", "VPIN_APP", n, gateways_app) for n in range(gateways_app)]
         api = [self._add("api", "VPIN_API", n, apis) for n in range(apis)]
         for n in range(states):
             self._add("state", "", n, states)
         self._add("notify")
-        self.edge = HAProxy(folder, self.http, self.tls, folder / "tls.pem", hardware=hardware, app=app, api=api)
+        self.edge = HAProxy(
+            folder,
+            self.http,
+            self.tls,
+            self.mqtt,
+            folder / "tls.pem",
+            hardware=hardware,
+            hardware_mqtt=list(self.hardware_mqtt.values()),
+            app=app,
+            api=api,
+        )
 
     @property
     def processes(self) -> dict[str, Process]:
@@ -114,6 +127,7 @@ class Suite:
         return {
             "http": self.http,
             "tls": self.tls,
+            "mqtt": self.mqtt,
             "amqp_url": self.rabbitmq.url,
             "database_url": self.postgres.url,
             "folder": str(self.folder),
@@ -131,6 +145,8 @@ class Suite:
         own = {"VPIN_STATE_INDEX": str(index)} if part == "state" else {}
         if part == "gateway-app":  # apps may also come without the edge, which terminates TLS itself
             own["VPIN_APP_TLS"] = self.app_tls[name] = free_address()
+        if part == "gateway-hw":
+            own["VPIN_HARDWARE_MQTT"] = self.hardware_mqtt[name] = free_address()
         own |= {listen: free_address()} if listen else {}
         self.ops[name] = free_address()
         self.services[name] = service(name, part, self.folder, {**self.environment, **own}, self.ops[name])
@@ -181,6 +197,7 @@ def main() -> int:
         apis=options.api,
         http=os.environ.get("VPIN_HTTP", "0.0.0.0:8080"),
         tls=os.environ.get("VPIN_TLS", "0.0.0.0:9443"),
+        mqtt=os.environ.get("VPIN_MQTT", "0.0.0.0:8440"),
     )
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -189,7 +206,9 @@ def main() -> int:
         suite.start(_say)
         listing = options.json or folder / "suite.json"
         listing.write_text(json.dumps(suite.describe(), indent=2) + "\n")
-        _say(f"ready: HTTP and boards {suite.http}, TLS {suite.tls}; processes in {listing}; stop with ctrl-C")
+        _say(
+            f"ready: HTTP and boards {suite.http}, TLS {suite.tls}, MQTT {suite.mqtt}; processes in {listing}; stop with ctrl-C"
+        )
         _watch(suite, asked)
         _say("stopping")
     except PartError as error:

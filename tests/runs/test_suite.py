@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def test_the_suite_serves_and_leaves_nothing_behind(tmp_path: Path):
-    addresses = {"VPIN_HTTP": free_address(), "VPIN_TLS": free_address()}
+    addresses = {name: free_address() for name in ("VPIN_HTTP", "VPIN_TLS", "VPIN_MQTT")}
     environment = clean_environment(**addresses, VPIN_DATA=str(tmp_path / "data"), PYTHONPATH=str(TESTS))
     command = [sys.executable, "-m", "infra.suite", "--gateway-hw", "2", "--state", "2"]
     suite = Process("suite", command, tmp_path / "suite.log", environment)
