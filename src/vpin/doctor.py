@@ -44,8 +44,10 @@ async def examine(settings: Settings) -> AsyncIterator[Finding]:
     """All findings, in the order in which an operator would fix them."""
     yield clock()
     yield data_folder(settings.data)
-    for setting in ("http", "tls"):
-        yield port(setting, getattr(settings, setting))
+    yield port("http", settings.http, settings.http)
+    yield port("tls", settings.tls, settings.tls)
+    if settings.mqtt:
+        yield port("mqtt", settings.mqtt, settings.http)
     yield await database(settings)
     yield await bus(settings)
     yield certificate(settings)
@@ -71,8 +73,8 @@ def data_folder(folder: Path) -> Finding:
     return Finding("data", Level.GOOD, f"{folder.absolute()}: {free >> 30} GiB free")
 
 
-def port(setting: str, address: str) -> Finding:
-    """Free, or ours already."""
+def port(setting: str, address: str, health: str) -> Finding:
+    """Free, or ours already: then vpin answers at the address `health`."""
     host, number = parse_address(address)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -80,7 +82,7 @@ def port(setting: str, address: str) -> Finding:
         try:
             probe.bind((host, number))
         except OSError as error:
-            if _is_vpin(setting, host, number):
+            if _is_vpin("https" if setting == "tls" else "http", *parse_address(health)):
                 return Finding(setting, Level.GOOD, f"{address} is served by vpin")
             return Finding(
                 setting, Level.BAD, f"{address}: {error.strerror}", f"Free it or set VPIN_{setting.upper()}."
@@ -92,7 +94,7 @@ def _is_vpin(scheme: str, host: str, number: int) -> bool:
     name = "127.0.0.1" if host in ANY else host
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    url = f"{'https' if scheme == 'tls' else 'http'}://{name}:{number}/api/v1/health"
+    url = f"{scheme}://{name}:{number}/api/v1/health"
     try:
         with urllib.request.urlopen(url, timeout=REACH_SECONDS, context=context) as answer:  # noqa: S310  our own URL
             return answer.status == 200
