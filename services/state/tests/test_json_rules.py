@@ -143,6 +143,8 @@ def test_types_are_read_leniently(sent, kept):
         '{"min":"NaN"}',
         '{"min":"1e400"}',
         '{"min":1e39}',
+        '{"min":1%s}' % ("0" * 400),
+        '{"type":"EVENTOR","rules":[{"condition":{"type":"GT","value":1%s}}]}' % ("0" * 400),
         '{"x":NaN}',
         '{"type":"MENU","labels":{}}',
         '{"type":"EVENTOR","rules":[{"condition":{}}]}',
@@ -242,7 +244,12 @@ KEYS = sorted(
     {f.name for kind in KINDS.values() for f in kind.fields} | {"type", "mode", "condition", "actions", "widgets"}
 )
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(sorted(KINDS)),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([*sorted(KINDS), 10**400, -(10**400)]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
     max_leaves=20,
 )

@@ -98,7 +98,10 @@ def _number(raw: Any) -> float:
         raw = text or "0"
     elif kind is not float and kind is not int:
         raise bad()
-    value = float(raw)
+    try:
+        value = float(raw)
+    except OverflowError:  # an integer of hundreds of digits
+        raise bad() from None
     if math.isinf(value):
         raise bad()
     return value
