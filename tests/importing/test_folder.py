@@ -28,7 +28,8 @@ def test_profiles_and_their_backups(tmp_path: Path):
     touch(
         tmp_path,
         *(f"backup/a@x.org.Blynk.user.2020-0{n}-01" for n in (1, 3, 2)),
-        "backup/gone@x.org.Blynk.user.2020-01-01",
+        *(f"backup/gone@x.org.Blynk.user.2020-0{n}-01" for n in (1, 3)),
+        "backup/d@x.org.Blynk.user.2020-01-01",
     )
     touch(tmp_path, "backup/a@x.org.Blynk.user.bak", "backup/readme")
     folder = Folder(tmp_path)
@@ -38,7 +39,11 @@ def test_profiles_and_their_backups(tmp_path: Path):
         ("u_old@x.org.user", "old@x.org"),
     ]
     assert [path.suffix for path in folder.profiles[0].backups] == [".2020-03-01", ".2020-02-01", ".2020-01-01"]
-    assert folder.lost == ["gone@x.org.Blynk.user"]
+    assert {name: path.name for name, path in folder.lost.items()} == {
+        "d@x.org.Blynk.user": "d@x.org.Blynk.user.2020-01-01",
+        "gone@x.org.Blynk.user": "gone@x.org.Blynk.user.2020-03-01",
+    }
+    assert [name for name in folder.lost if folder.was_deleted(name)] == ["d@x.org.Blynk.user"]
 
 
 def test_averages(tmp_path: Path):

@@ -383,6 +383,21 @@ async def test_what_only_looks_like_a_profile_is_told(folder: Path, store: Store
     ]
 
 
+async def test_a_profile_that_is_gone_and_has_a_backup_is_named(folder: Path, store: Store):
+    lost, deleted = (f"{name}@example.org.Blynk.user" for name in ("lost", "deleted"))
+    for place in ("backup", "deleted"):
+        (folder / place).mkdir()
+    for name in (lost, deleted):
+        (folder / "backup" / f"{name}.2020-02-02").write_text(json.dumps(generated.profile(77)))
+    (folder / "deleted" / f"{deleted}.1").write_text("{}")
+    report = await take(folder, store)
+    assert [(f.kind, f.where) for f in report.findings] == [
+        ("file", f"backup/{deleted}.…"),
+        ("profile", lost),
+    ]
+    assert f"copy {lost}.2020-02-02 to {lost}" in report.findings[1].reason
+
+
 @pytest.mark.parametrize("what", ["bad history", "clones", "to finish"])
 async def test_a_dry_run_foretells_what_is_odd(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch, what: str):
     (folder / "clone").mkdir()

@@ -122,5 +122,9 @@ class Averages:
         if self._folder.unfinished:
             where, times = "data/*_temp.bin", len(self._folder.unfinished)
             tell(Finding("", "file", where, "unfinished averages and open password resets are not taken", times))
-        for name in self._folder.lost:
-            tell(Finding("", "file", f"backup/{name}.…", "a backup of an account that was deleted: not taken"))
+        for name, newest in self._folder.lost.items():
+            if self._folder.was_deleted(name):
+                tell(Finding("", "file", f"backup/{name}.…", "a backup of an account that was deleted: not taken"))
+            else:
+                reason = f"there are only backups of it; to take the newest, copy {newest.name} to {name}"
+                tell(Finding("", "profile", name, reason))

@@ -67,8 +67,9 @@ class Folder:
         self.profiles = sorted(found, key=lambda profile: profile.is_old)  # of two of one account the new name counts
         self.strange = [p for p in named if not p.is_file()]
         """Named like profiles, but folders, or links that lead nowhere."""
-        self.lost = sorted(backups)
-        """Names of profiles of which there are only backups: accounts that were deleted."""
+        self.lost = {name: found[0] for name, found in sorted(backups.items())}
+        """Profiles of which there are only backups, by name: the newest one."""
+        self._deleted = [p.name for p in _files(path / "deleted")]
         clones = path / "clone"
         self.clones = [p for p in sorted(clones.iterdir()) if _may_be_read(p)] if clones.is_dir() else []
         data = path / "data"
@@ -82,6 +83,10 @@ class Folder:
         """When a profile was last written (s since 1970); 0: nobody can tell."""
         times = [profile.path.stat().st_mtime for profile in self.profiles if profile.path.exists()]
         return max(times, default=0.0)
+
+    def was_deleted(self, name: str) -> bool:
+        """The old server says so of a profile (a second one of that name has something behind it)."""
+        return any(deleted.startswith(name) for deleted in self._deleted)
 
     def history_name(self, email: str, app_name: str) -> str | None:
         """Name of the folder of an account's averages, if there is one. The old server did not always write e-mail
