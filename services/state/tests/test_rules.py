@@ -8,6 +8,7 @@ import pytest
 from vpin_messages.requests import PinRequest
 from vpin_protocol import Command
 from vpin_state import registry, rules
+from vpin_state.copies import bare_widget
 from vpin_state.pins import ANALOG, DIGITAL, VIRTUAL
 from vpin_state.routes import route
 
@@ -334,6 +335,8 @@ def test_what_a_rule_has_seen_last_is_kept_in_its_widget(world):
     assert (1, widget.key) in world.account.dirty.widgets
     world.clear()
     assert board_writes(world, 5) == [], "and the other rule is not armed by it"
+    gone, kept = (each["condition"] for each in bare_widget(widget.json)["rules"][::-1])
+    assert (gone, kept) == ({"type": "CHANGED"}, {"type": "GT", "value": 1.0}), "a copy for others does not tell it"
     again = rules.Eventor(json.loads(json.dumps(widget.json)))
     first, second = again.rules[VIRTUAL, 1]
     assert (first.fires(b"5"), second.fires(b"5")) == (True, False)

@@ -166,7 +166,7 @@ def _text(values: Values, holder: JsonObject, target: int) -> str | None:
 
 
 def strip_values(json: JsonObject) -> None:
-    """Take what was written to its pins out of a widget's JSON, for nothing; rows of a table and widgets in templates too."""
+    """Take what was written to pins out of a widget's JSON, for nothing: rows of a table, what rules have seen too."""
     if KINDS[json["type"]].pins == "one":
         json.pop("value", None)
     if json["type"] == "TABLE":
@@ -178,6 +178,9 @@ def strip_values(json: JsonObject) -> None:
     for template in json.get("templates", ()):
         for widget in template.get("widgets", ()):
             strip_values(widget)
+    for rule in json.get("rules", ()):
+        if (condition := rule.get("condition")) is not None and condition["type"] == "CHANGED":
+            condition.pop("value", None)
 
 
 def clear_for_widget(dash: Dashboard, json: JsonObject, *, template: JsonObject | None = None) -> None:
