@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import signal
 import sqlite3
 import stat
@@ -219,6 +220,28 @@ def test_what_users_have_chosen_does_not_command_the_terminal(vpin: Vpin, folder
     assert "\x1b" not in shown
     assert "\x07" not in shown
     assert "unknown key \N{REPLACEMENT CHARACTER}[2Jkey[red]" in shown
+
+
+def test_names_of_files_need_not_be_utf_8(vpin: Vpin, folder: Path, tmp_path: Path):
+    place = os.fsencode(folder)
+    for name in (b"data/b\xe4r@example.org", b"clone", b"backup"):
+        os.makedirs(place + b"/" + name, exist_ok=True)  # noqa: PTH103  names of bytes
+    user = generated.profile(5) | {"email": "bär@example.org"}
+    odd = {
+        b"b\xe4r@example.org.Blynk.user": json.dumps(user),
+        b"b\xe4d@example.org.Blynk.user": "",
+        b"data/b\xe4r@example.org/history_\xe4.bin": "",
+        b"clone/\xe4": "",
+        b"backup/\xe4@example.org.Blynk.user.2020-01-01": "",
+    }
+    for name, text in odd.items():
+        with open(place + b"/" + name, "w") as file:  # noqa: PTH123
+            file.write(text)
+    done = vpin(folder, "--yes", "--report", tmp_path / "report.json")
+    assert done.exit_code == 1, done.output
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["accounts"]["taken"] == 4
+    assert {outcome["source"] for outcome in told["outcomes"]} >= {"b?d@example.org.Blynk.user"}
 
 
 def test_what_somebody_has_to_look_at_is_shown_first(vpin: Vpin, folder: Path):

@@ -85,7 +85,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "folder": self.folder,
+            "folder": _unicode(self.folder),
             "dryRun": self.dry_run,
             "complete": self.complete,
             "brokenOff": self.broken_off,
@@ -93,6 +93,15 @@ class Report:
             "cpuSeconds": round(self.cpu_seconds, 3),
             "accounts": {result.value: len(self.of(result)) for result in Result},
             "rows": dict(sorted(self.counts.items())),
-            "outcomes": [{**outcome._asdict(), "result": outcome.result.value} for outcome in self.outcomes],
-            "findings": [finding._asdict() for finding in self.findings],
+            "outcomes": [_fields(outcome) | {"result": outcome.result.value} for outcome in self.outcomes],
+            "findings": [_fields(finding) for finding in self.findings],
         }
+
+
+def _fields(row: Outcome | Finding) -> dict[str, Any]:
+    return {name: _unicode(value) if isinstance(value, str) else value for name, value in row._asdict().items()}
+
+
+def _unicode(text: str) -> str:
+    """Names of files need not be UTF-8."""
+    return text.encode(errors="replace").decode()
