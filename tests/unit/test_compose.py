@@ -24,7 +24,7 @@ NOT_THERE = {
     "tls_certificate": "as before",
     "tls_key": "as before",
 }
-SIDES = {"gateway-hw": {"app", "app_tls"}, "gateway-app": {"hardware"}}
+SIDES = {"gateway-hw": {"app", "app_tls"}, "gateway-app": {"hardware", "mqtt_max_packet"}}
 """The other gateway's: they share their code."""
 
 

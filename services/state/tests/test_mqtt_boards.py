@@ -14,7 +14,6 @@ from state_world import NOW, World
 from vpin_messages.entry import EntryAnswer, EntryRequest, Opening
 from vpin_messages.slab import SETTLE, Down, Side, Up, down_entry
 from vpin_protocol import Command, app_frame, hardware_frame, hardware_response
-from vpin_state import mqtt_entry
 from vpin_state.handlers import presence
 from vpin_state.mqtt_entry import MqttEntry
 from vpin_state.session import Session
@@ -123,7 +122,7 @@ def request(user: str, password: str, address: str = "10.0.0.1") -> EntryRequest
 
 def test_a_refusal_says_nothing_looks_at_both_and_waits_after_a_hundred(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(mqtt_entry.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("vpin_state.mqtt_entry.time.monotonic", lambda: now[0])
     found = Bus()
     door = MqttEntry(found, found.look_up)  # type: ignore[arg-type]  # as much of them as it uses
 
