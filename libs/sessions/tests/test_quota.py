@@ -16,6 +16,14 @@ def test_a_burst_passes_and_then_the_rate():
     assert bucket.take(10 * full, 100, 1000.0) == full
 
 
+def test_how_long_to_wait_for_the_next():
+    bucket = Bucket(100, 0.0)
+    assert bucket.take(100 * BURST, 100, 0.0)
+    assert bucket.take(1, 100, 0.004) == 0
+    assert 0.0059 < bucket.wait(100) < 0.0061
+    assert bucket.take(1, 100, 0.004 + 0.0061) == 1
+
+
 def test_the_warning_comes_once_a_minute():
     bucket = Bucket(1, 0.0)
     assert [bucket.may_warn(now) for now in (0.0, 1.0, 59.9, 60.0, 61.0, 120.0)] == [
