@@ -146,7 +146,8 @@ def test_a_group_ends_with_its_own_connection_only(drawn, who, moment):
     write(drawn, 1, "1")
     recorded(drawn)
     walk(drawn, hardware_frame(Command.GROUP, 1, b"t\x00%d" % (drawn.fx.now - 500)))
-    sessions.end(_Shell(drawn), sessions_of[who])
+    shell: Any = _Shell(drawn)
+    sessions.end(shell, sessions_of[who])
     other = drawn.board if who == "twin" else sessions_of["twin"]
     data = frame(1, b"2")
     hardware_frames(other, data, 0, len(data), drawn.fx.now, Outbox(), lambda *message: False)
