@@ -28,6 +28,7 @@ def welcome(settings: Settings) -> str:
         "",
         f"  boards, HTTP     {http.host}:{http.port}",
         f"  apps, TLS        {tls.host}:{tls.port}",
+        *_mqtt(settings),
         f"  API and its docs http://{http.host}:{http.port}/docs",
         f"  data             {settings.data.absolute()}",
     ]
@@ -45,3 +46,10 @@ def welcome(settings: Settings) -> str:
 def _outside(settings: Settings, address: str) -> Address:
     host, port = parse_address(address)
     return Address(settings.server_host or reachable_host(host), port)
+
+
+def _mqtt(settings: Settings) -> list[str]:
+    if not settings.mqtt:
+        return []
+    host, port = _outside(settings, settings.mqtt)
+    return [f"  boards by MQTT   {host}:{port}"]

@@ -151,7 +151,7 @@ def test_the_unit_of_systemd_knows_how_vpin_starts_and_stops(program: TyperGroup
 
 
 def test_every_metric_to_watch_is_one():
-    sources = "".join(path.read_text() for part in ("libs", "services") for path in (ROOT / part).glob("*/src/*/*.py"))
+    sources = "".join(path.read_text() for part in ("libs", "services") for path in (ROOT / part).glob("*/src/**/*.py"))
     named = set(re.findall(r"`(vpin_[a-z_]+)", PAGES["docs/operations.md"]))
     assert named
     assert [name for name in sorted(named) if f'"{name}"' not in sources] == []

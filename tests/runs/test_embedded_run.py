@@ -32,6 +32,7 @@ def test_it_is_ready_says_where_it_is_and_stops_in_order(run: EmbeddedRun):
     assert all(readiness(run.ops).values())
     assert "process_resident_memory_bytes" in metrics(run.ops)
     assert run.tls in log(run)
+    assert run.environment["VPIN_MQTT"] in log(run)
     assert f"http://{run.http}/docs" in log(run)
     began = time.monotonic()
     assert run.process.end() == Exit.STOPPED
@@ -52,6 +53,7 @@ def test_a_taken_port_is_told(run: EmbeddedRun):
         run.process.start()
         assert run.process.wait(20) == Exit.ADDRESS_TAKEN
     assert "another program listens there" in log(run)
+    assert "VPIN_HTTP" in log(run)
 
 
 def test_the_memory_of_a_run_that_does_nothing_is_small(run: EmbeddedRun):
