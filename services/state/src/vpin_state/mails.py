@@ -1,7 +1,7 @@
 """The mails that the server writes itself: Jinja2 templates in `templates`, one job per mail (spec 02, 3.5, 11.2; 05, 1.1).
 
-A mail with ``name.html`` and ``name.txt`` has both forms; which one is shown is the reader's choice. Those with links to
-files are HTML alone, those with tokens of devices text alone, as programs that read them expect (05, 1.1.5, 3.6, 4).
+A mail with ``name.html`` and ``name.txt`` has both forms; which one is shown is the reader's choice. The greeting and those
+with links to files are HTML alone, those with tokens of devices text alone, as whoever reads them expects (05, 1.1, 3.6, 4).
 """
 
 from __future__ import annotations
@@ -26,12 +26,7 @@ CODE = "code@vpin"
 
 def welcome(to: str, product: str) -> Job:
     """To a new user."""
-    return _mail(
-        to,
-        f"Get started with {product}",
-        text=_render("welcome.txt", product=product),
-        html=_render("welcome.html", product=product),
-    )
+    return _mail(to, f"Get started with {product}", html=_render("welcome.html", product=product))
 
 
 def reset_link(to: str, app_name: str, product: str, host: str, token: str, picture: bytes) -> Job:
