@@ -18,13 +18,13 @@ class App:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
-        self._email, self._hash = f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24)
+        self.email, self._hash = f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(24)
         self._socket: ssl.SSLSocket | None = None
 
     def register(self) -> str:
         """Make the account; the token of its board."""
         self._open()
-        self.ok(Command.REGISTER, self._email, self._hash, "Blynk")
+        self.ok(Command.REGISTER, self.email, self._hash, "Blynk")
         self._login()
         self.ok(Command.CREATE_DASH, json.dumps({"id": DASH, "name": "boards", "createdAt": 1, "widgets": []}))
         board = {"id": 0, "name": "board", "boardType": "ESP8266", "connectionType": "WI_FI"}
@@ -72,7 +72,7 @@ class App:
         self._decoder, self._frames, self._last_id = AppDecoder(), list[Frame](), 0
 
     def _login(self) -> None:
-        self.ok(Command.LOGIN, self._email, self._hash, "Android", "2.27.34", "Blynk")
+        self.ok(Command.LOGIN, self.email, self._hash, "Android", "2.27.34", "Blynk")
 
     def _wait(self, matches, seconds: float = 10) -> Frame:
         assert self._socket
