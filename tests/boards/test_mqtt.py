@@ -22,7 +22,9 @@ class Paho:
 
     def __init__(self, server: EmbeddedRun, version: str, user: str, password: str, will: str = "") -> None:
         self.events: queue.Queue[tuple[str, object]] = queue.Queue()
-        self.client = client = Client(CallbackAPIVersion.VERSION2, protocol=VERSIONS[version])
+        self.client = client = Client(
+            CallbackAPIVersion.VERSION2, protocol=VERSIONS[version], reconnect_on_failure=False
+        )
         client.username_pw_set(user, password)
         if will:
             client.will_set("hardware", will)

@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from random import Random
 from typing import Any
 
 import pytest
@@ -382,6 +383,15 @@ async def test_the_stop_of_the_server_is_told_and_executes_no_will(settings: Set
     assert not world.writes()
 
 
+async def test_who_waits_for_his_log_in_when_the_server_stops_may_come_again(settings: Settings):
+    async with running(settings) as world:
+        world.owner.mute = True
+        board = await world.open()
+        board.send(connect(5))
+        await world.owner.until(lambda: bool(world.owner.requests))
+    assert await board.rest() == b"\x20\x03\0\x88\0"
+
+
 @pytest.mark.parametrize(
     ("leave", "executed"),
     [(b"", True), (b"\xe0\x01\x04", True), (b"\xe0\0", False), (b"\xe0\x01\0", False)],
@@ -485,3 +495,22 @@ async def test_what_is_counted(world: World):
     await board.rest()
     await world.owner.until(lambda: (Up.CLOSED, next(iter(world.owner.openings))) in world.owner.events)
     assert value("sessions", kind="legacy", version="5") == 0
+
+
+async def test_whatever_bytes_come_nothing_breaks_but_their_connection(world: World):
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context))
+    random = Random(8440)
+    stream = connect(5, will=("hardware", "vw 1 1")) + publish("vw 1 5", 2, 9, version=5) + b"\x62\x02\0\x09" + PING
+    for _ in range(150):
+        broken = bytearray(stream)
+        for _ in range(random.randint(1, 4)):
+            broken[random.randrange(len(broken))] = random.randrange(256)
+        board = await world.open()
+        board.send(bytes(broken[: random.randint(1, len(broken))]))
+        board.writer.write_eof()
+        await board.rest()
+    good = await world.board()
+    good.send(PING)
+    assert await good.hear() == PONG
+    assert not faults

@@ -250,10 +250,16 @@ class MqttConnection(Session):
             self.end(ReasonCode.SERVER_UNAVAILABLE)
 
     def close(self) -> None:
-        self.end(ReasonCode.SERVER_SHUTTING_DOWN if self.gateway.stopping else ReasonCode.ADMINISTRATIVE_ACTION)
+        if not self.greeted:  # CONNACK has no reason for it
+            self.end(ReasonCode.SERVER_UNAVAILABLE)
+        else:
+            self.end(ReasonCode.SERVER_SHUTTING_DOWN if self.gateway.stopping else ReasonCode.ADMINISTRATIVE_ACTION)
 
     def dismiss(self, payload: bytes) -> None:
-        self.end(ReasonCode(payload[0]) if payload else ReasonCode.ADMINISTRATIVE_ACTION)
+        if payload and self.greeted:
+            self.end(ReasonCode(payload[0]))
+        else:
+            self.close()
 
     def cut_off(self) -> None:
         self.write_by(self.transport.write)  # its buffer is not watched any more
