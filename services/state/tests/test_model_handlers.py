@@ -640,6 +640,15 @@ def test_an_app_sets_properties_by_widget(world, parts, status):
     assert world.app_status(PROPERTY, *parts) == status
 
 
+def test_a_board_makes_up_a_hundred_names_at_most(world):
+    world.dash.settings["dataStreams"] = []
+    for number in range(100):
+        assert board_sets(world, number, f"name {number}", "1") == OK
+    assert board_sets(world, 1, "one more", "1") == 11
+    assert board_sets(world, 7, "name 7", "2") == OK
+    assert board_sets(world, 1, "label", "known") == OK
+
+
 # -- energy
 
 

@@ -14,12 +14,15 @@ from vpin_state.properties import set_on_pin, with_property
 from vpin_state.registry import APP, HARDWARE, handles
 
 if TYPE_CHECKING:
+    from vpin_state.device import Device
     from vpin_state.effects import Effects
     from vpin_state.session import Session
 
 
 LONGEST_NAME = 64
 """Characters of a name that a board made up: it is part of a key of the database, which has a limit."""
+MOST_NAMES = 100
+"""Properties with names of its own that a board may have, on all pins together."""
 
 
 @handles(Command.SET_PROPERTY, HARDWARE)
@@ -39,10 +42,18 @@ def board_sets(fx: Effects, session: Session, message_id: int, body: bytes) -> N
     if name in PROPERTIES:
         set_on_pin(device, number, name, fields[2])
     else:
-        device.bank.set_property(VIRTUAL, number, name, fields[2])
+        _set_own(device, number, name, fields[2])
     device.dash.updated_at = fx.now
     fx.reply(Status.OK)
     fx.to_apps(device.dash, Command.SET_PROPERTY, message_id, device.prefix + body)
+
+
+def _set_own(device: Device, number: int, name: str, value: bytes) -> None:
+    """Keep a property whose name the board made up; one too many: Refused(11)."""
+    kept = device.bank.properties
+    if (VIRTUAL, number, name) not in kept and sum(key[2] not in PROPERTIES for key in kept) >= MOST_NAMES:
+        raise Refused(Status.ILLEGAL_COMMAND_BODY)
+    device.bank.set_property(VIRTUAL, number, name, value)
 
 
 @handles(Command.SET_PROPERTY, APP)
