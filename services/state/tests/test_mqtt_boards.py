@@ -189,6 +189,19 @@ async def test_it_logs_in_with_the_mail_address_of_its_owner_and_its_token(shell
 
 
 @pytest.mark.anyio
+async def test_a_refusal_that_waits_holds_up_nobody(
+    shell: Shell, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vpin_state.mqtt_entry.REFUSALS", 1)
+    monkeypatch.setattr("vpin_state.mqtt_entry.DELAY", 0.3)
+    await gateway.ask(BOARD, Side.MQTT, Command.LOGIN, EMAIL, "x")
+    late = asyncio.create_task(gateway.ask(BOARD, Side.MQTT, Command.LOGIN, EMAIL, "x"))
+    await log_in(gateway, NEWER)
+    assert not late.done()
+    assert await late == EntryAnswer(hardware_response(1, 9), close=True)
+
+
+@pytest.mark.anyio
 async def test_what_settles_is_answered_behind_the_commit(shell: Shell, gateway: Gateway) -> None:
     await log_in(gateway, BOARD)
     gateway.send(BOARD, hardware_frame(Command.HARDWARE, 7, b"vw\x001\x005") + hardware_frame(SETTLE, 8))
