@@ -394,6 +394,27 @@ def test_updates_keep_the_value_while_the_pin_stays(world):
     assert world.app_status(UPDATE_WIDGET, 1, {**on_pin("SLIDER", 1, 7), "width": 0}) == 6
 
 
+def test_the_value_of_a_terminal_is_what_its_json_says(world):
+    world.app_status(CREATE_WIDGET, 1, on_pin("TERMINAL", 1, 5, value="shown"))
+    board_writes(world, 5, "line")
+    assert widgets(world)[0]["value"] == "shown"
+    assert world.app_status(UPDATE_WIDGET, 1, on_pin("TERMINAL", 1, 5, value="other")) == OK
+    assert widgets(world)[0]["value"] == "other"
+    assert world.device.bank.pins[118, 5].lines == [b"line"]
+
+
+def test_an_empty_value_is_left_out(world):
+    world.app_status(CREATE_WIDGET, 1, on_pin("LED", 1, 5))
+    world.app_status(CREATE_WIDGET, 1, widget("RGB", 2, pins=[{"pin": 5, "pinType": "VIRTUAL"}]))
+    world.app_status(CREATE_WIDGET, 1, widget("DEVICE_TILES", 3))
+    world.app_status(CREATE_TEMPLATE, 1, 3, template(1))
+    world.send(world.app, HARDWARE, "1-0", "vw", 5, "")
+    world.clear()
+    assert world.device.bank.pins[118, 5].value == b""
+    led, rgb, tiles = widgets(world)
+    assert not [holder for holder in (led, rgb["pins"][0], tiles["tiles"][0]["pin"]) if "value" in holder]
+
+
 def test_a_timer_takes_the_value_of_its_update(world):
     world.app_status(CREATE_WIDGET, 1, on_pin("TIMER", 1, 5))
     board_writes(world, 5, "7")

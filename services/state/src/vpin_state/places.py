@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vpin_state.model import Dashboard, JsonObject
     from vpin_state.pins import Pin
 
-_SILENT = frozenset(("WEBHOOK", "TERMINAL"))
+SILENT = frozenset(("WEBHOOK", "TERMINAL"))
 """Types whose `value` in the JSON has nothing to do with the pin (spec 03, 9.6 and 10.2)."""
 
 
@@ -100,7 +100,7 @@ def absorb(dash: Dashboard, json: JsonObject, now: int) -> None:
 
     On a template's pins a widget is a view: there a value only counts where none was ever written (spec 07, 3.2).
     """
-    if json["type"] in _SILENT:
+    if json["type"] in SILENT:
         return
     for place in places(json):
         value = place.holder.pop("value", None)
@@ -143,7 +143,7 @@ def with_values(values: Values, json: JsonObject) -> JsonObject:
     """The widget's JSON with the values of its pins; `json` itself is not changed."""
     kind = KINDS[json["type"]]
     if kind.pins == "one":
-        value = None if json["type"] in _SILENT else _text(values, json, json.get("deviceId", 0))
+        value = None if json["type"] in SILENT else _text(values, json, json.get("deviceId", 0))
         return json if value is None else {**json, "value": value}
     if kind.pins == "many" and "pins" in json:
         return {**json, "pins": [_filled(values, stream, json.get("deviceId", 0)) for stream in json["pins"]]}
@@ -159,6 +159,7 @@ def _filled(values: Values, stream: JsonObject | None, target: int) -> JsonObjec
 
 
 def _text(values: Values, holder: JsonObject, target: int) -> str | None:
+    """The value of a pin; None: there is none, or it is empty, which JSON leaves out."""
     for place in _place(holder, target):
         if value := values.of(place):
             return value.decode(errors="replace")

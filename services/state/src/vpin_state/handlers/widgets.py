@@ -10,7 +10,7 @@ from vpin_state import lookup, settling
 from vpin_state.errors import Refused
 from vpin_state.json_rules import View, encode, read_widget_json
 from vpin_state.kinds import OWN_WORD
-from vpin_state.places import absorb, clear_for_widget, clear_pins, pin_of, places, reach
+from vpin_state.places import SILENT, absorb, clear_for_widget, clear_pins, pin_of, places, reach
 from vpin_state.profile import widget_json
 from vpin_state.registry import APP, handles
 from vpin_state.routes import all_widgets
@@ -88,7 +88,7 @@ def _replace(widget: Widget, json: JsonObject, now: int) -> None:
     same = set() if moved else before & after
     for place in places(json):
         pin = pin_of(dash, place)
-        if place.key in same and pin is not None and pin.known:
+        if place.key in same and pin is not None and pin.known and json["type"] not in SILENT:
             place.holder.pop("value", None)
     clear_pins(dash, before | after, same | _shown_by_others(dash, widget))
     absorb(dash, json, now)
