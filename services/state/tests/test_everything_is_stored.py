@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from state_generated import DEVICES, TEXTS, objects, of_type, widgets
+from state_projects import QUICK
 from state_world import NOW, World
 from vpin_state import kinds_table as table
 from vpin_state.collect import collect
@@ -123,12 +124,7 @@ WRITES = st.tuples(st.just(20), st.just("vw"), PINS, VALUES) | st.tuples(st.just
 """(command of a board, parts)."""
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-)
+@settings(QUICK, max_examples=60)
 @given(
     st.lists(st.tuples(st.just("app"), COMMANDS) | st.tuples(st.just("board"), WRITES), max_size=14), st.integers(1, 4)
 )

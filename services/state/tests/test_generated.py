@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from state_generated import ABSENT, DEVICES, TEXTS, Pair, objects, of_type, widgets
-from state_world import NOW, World
+from state_generated import TEXTS, Pair, objects, widgets
+from state_projects import (
+    CREATE_DASH,
+    DASH,
+    OK,
+    QUICK,
+    WRITES,
+    assert_written_by_the_rules,
+    created,
+    project,
+    projects,
+    tiles,
+)
+from state_world import NOW
 from vpin_state import json_rules
 from vpin_state import kinds_table as table
-from vpin_state.collect import collect
-from vpin_state.kinds import OWN_WORD, read_widget
-from vpin_state.load import build_account
+from vpin_state.kinds import BUTTONS, KINDS, OWN_WORD
 from vpin_state.places import places
-from vpin_state.profile import pins_storage, profile_json
-from vpin_store.rows import AccountRows, Changes
+from vpin_state.profile import pins_storage
+from vpin_state.values import app_sync
 
-OK, SERVER_ERROR = 200, 19
-CREATE_DASH, UPDATE_DASH, DELETE_DASH, ACTIVATE = 21, 22, 23, 7
+SERVER_ERROR = 19
+UPDATE_DASH, DELETE_DASH, ACTIVATE = 22, 23, 7
 CREATE_WIDGET, UPDATE_WIDGET, DELETE_WIDGET, GET_WIDGET = 33, 34, 35, 70
 HARDWARE, HARDWARE_SYNC, APP_SYNC, PROPERTY = 20, 16, 25, 19
-DASH = 2
-QUICK = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-)
 
 
 def assert_same(expected: Any, got: Any) -> None:
@@ -48,18 +52,6 @@ def assert_same(expected: Any, got: Any) -> None:
         assert struct.pack("<f", expected) == struct.pack("<f", got)
     else:
         assert expected == got
-
-
-def assert_written_by_the_rules(found: Any) -> None:
-    """No null, empty text, list or object as the value of a key; the type first (spec 03, 2.1)."""
-    if isinstance(found, list):
-        for item in found:
-            assert_written_by_the_rules(item)
-    elif isinstance(found, dict):
-        assert all(value or value == 0 for value in found.values()), found
-        assert not {"type", "mode"} & found.keys() or next(iter(found)) in ("type", "mode")
-        for value in found.values():
-            assert_written_by_the_rules(value)
 
 
 READ = {
@@ -102,42 +94,6 @@ def test_a_widget_is_read_into_its_normal_form(pair: Pair) -> None:
     assert_same(kept, got)
     assert_written_by_the_rules(got)
     assert json_rules.read_widget_json(json_rules.encode(got), 0) == got
-
-
-DASHBOARDS = objects(table.OBJECTS["Dashboard"], 0, {"id": st.just((DASH, DASH)), "devices": st.just((None, None))})
-BOARDS = objects(table.OBJECTS["Device"], 0, {"boardType": st.just(("ESP8266", "ESP8266"))})
-
-
-@st.composite
-def projects(draw: st.DrawFn, more: st.SearchStrategy[Pair] | None = None) -> Pair:
-    """Projects with devices, tags and up to four widgets, and one of `more`; no two of them have an id."""
-    sent, kept = draw(DASHBOARDS)
-    made = draw(st.lists(widgets(), max_size=4))
-    if more is not None:
-        made.append(draw(more))
-    for number, pair in enumerate(made):
-        for widget in pair:
-            widget["id"] = 200_000 + number
-    devices = [draw(BOARDS) for _ in DEVICES]
-    for number, pair in zip(DEVICES, devices, strict=True):
-        for device in pair:
-            device["id"] = number
-    # a face: it costs nothing, so energy does not end
-    sent |= {"widgets": [p[0] for p in made], "devices": [p[0] for p in devices], "parentId": 7}
-    kept |= {"widgets": [p[1] for p in made], "devices": [p[1] for p in devices], "parentId": 7}
-    return sent, kept
-
-
-def created(sent: Any) -> World:
-    world = World()
-    assert world.app_status(CREATE_DASH, sent) == OK
-    return world
-
-
-def project(world: World) -> Any:
-    found = world.profile(DASH)
-    found.pop("updatedAt")
-    return found
 
 
 @QUICK
@@ -218,30 +174,6 @@ def _bare(holder: Any) -> Any:
     return {key: value for key, value in holder.items() if key != "value"}
 
 
-WRITES = st.lists(st.tuples(st.sampled_from("vda"), st.integers(0, 3), TEXTS), max_size=6)
-
-
-@st.composite
-def tiles(draw: st.DrawFn) -> Pair:
-    """DEVICE_TILES whose templates have devices, pins and widgets."""
-    sent, _ = draw(of_type("DEVICE_TILES"))
-    pins = st.fixed_dictionaries({"pin": st.integers(0, 3), "pinType": st.sampled_from(["VIRTUAL", "DIGITAL"])})
-    holders = st.lists(pins, min_size=1, max_size=2)
-    sent["templates"] = [
-        {
-            "id": number,
-            "deviceIds": DEVICES[:2],
-            "pin": draw(pins),
-            "widgets": [{**pin, "id": 9} for pin in draw(holders)],
-        }
-        for number in range(2)
-    ]
-    sent["tiles"] = [
-        {"deviceId": d, "templateId": t["id"], "pin": t["pin"]} for t in sent["templates"] for d in t["deviceIds"]
-    ]
-    return sent, read_widget(sent)
-
-
 @QUICK
 @given(projects(tiles()), WRITES)
 def test_an_update_takes_nothing_away_that_the_pins_hold(pair: Pair, writes: list[tuple[str, int, str]]) -> None:
@@ -257,43 +189,44 @@ def test_an_update_takes_nothing_away_that_the_pins_hold(pair: Pair, writes: lis
     assert pins_storage(world.account, NOW) == stored
 
 
+STORED = re.compile(r"(-?[0-9]+--?[0-9]+)-([vda])([0-9]+)(?:-(\w+))?")
+LETTERS = {"VIRTUAL": "v", "DIGITAL": "d", "ANALOG": "a"}
+IN_THEIR_WAY = ("TERMINAL", "MAP", "TABLE")
+"""These tell more than their value."""
+
+
 @QUICK
-@given(projects(), WRITES)
-def test_a_project_survives_being_stored_and_loaded(pair: Pair, writes: list[tuple[str, int, str]]) -> None:
+@given(projects(tiles()), WRITES)
+def test_a_sync_tells_what_the_profile_shows(pair: Pair, writes: list[tuple[str, int, str]]) -> None:
     world = created(pair[0])
     dash = world.account.dashboards[DASH]
     boards = [world.board_session(device) for device in dash.devices.values()]
+    dash.active = True
     for kind, number, value in writes:
         for board in boards:
             world.send(board, HARDWARE, f"{kind}w", number, value)
-            world.send(board, PROPERTY, number, "label", value)
-    world.account.change(energy=1)
-    world.dash.changed()
-    world.device.changed()
-    before = profile_json(world.account, NOW)
-    changes = Changes()
-    collect(world.account, changes)
-    widgets = sorted(changes.widgets, key=lambda row: (row.dash_id, row.position))
-    rows = AccountRows(
-        changes.accounts[-1],
-        changes.dashboards,
-        widgets,
-        sorted(changes.devices, key=lambda row: row.position),
-        values=changes.values,
-        properties=changes.properties,
-    )
-    account = build_account(rows, 0)
-    assert _offline(profile_json(account, NOW)) == _offline(before)
-
-
-def _offline(profile: Any) -> Any:
-    """As far as loading promises: no order of dashboards and pins, nobody is online."""
-    found = json.loads(json.dumps(profile))
-    found["dashBoards"].sort(key=lambda dash: dash["id"])
-    for dash in found["dashBoards"]:
-        for device in dash["devices"]:
-            device["status"] = "OFFLINE"
-    return found
+            world.send(board, PROPERTY, number, "suffix", value)
+    told = [(command, body.decode()) for command, body in app_sync(dash, NOW)]
+    for key, stored in pins_storage(world.account, NOW).items():
+        found = STORED.fullmatch(key)
+        assert found is not None
+        target, letter, number, name = found.groups()
+        if name:
+            assert (PROPERTY, f"{target}\0{number}\0{name}\0{stored}") in told
+        elif isinstance(stored, str):
+            assert (APP_SYNC, f"{target}\0{letter}w\0{number}\0{stored}") in told
+        else:
+            lines = "\0".join(stored["values"])
+            assert (APP_SYNC, f"{target}\0{letter}m\0{number}\0{lines}") in told
+    for widget in project(world)["widgets"]:
+        kind = KINDS[widget["type"]]
+        hidden = widget.get("deviceId", 0) >= 200_000 or widget["type"] in IN_THEIR_WAY
+        if widget["type"] == "DEVICE_TILES" or (kind.pins == "one" and kind.app_sync and not hidden):
+            for place in places(widget):
+                pwm = place.holder["pwmMode"] and widget["type"] not in BUTTONS
+                letter = "a" if pwm else LETTERS[place.holder["pinType"]]
+                if (value := place.holder.get("value")) is not None:
+                    assert (APP_SYNC, f"{DASH}-{place.target}\0{letter}w\0{place.number}\0{value}") in told
 
 
 @QUICK
@@ -331,8 +264,3 @@ def test_no_command_on_any_project_is_a_fault(pair: Pair, new: Pair, data: st.Da
         assert SERVER_ERROR not in answers, (command, parts)
         world.clear()
     assert_written_by_the_rules(world.profile(DASH))
-
-
-def test_a_pair_tells_what_is_left_out() -> None:
-    """What the tests above rely on."""
-    assert ABSENT not in ({}, [], "", None)
