@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 from vpin_protocol.mqtt import (
+    MQTT_3_1_1,
+    MQTT_5,
     Connect,
     Disconnect,
     Packet,
@@ -32,6 +34,7 @@ _NAMES = {
 }
 
 sessions = Gauge("vpin_mqtt_sessions", "Sessions that are logged in", ["kind", "version"])
+versions = {MQTT_3_1_1: "3.1.1", MQTT_5: "5"}
 ended = Counter("vpin_mqtt_ended_total", "Connections refused or closed by the server, by reason", ["reason"])
 dropped = Counter("vpin_mqtt_dropped_total", "Messages that nothing was made of, by reason", ["reason"])
 received: dict[type[Packet], Counter] = {type_: _RECEIVED.labels(type_.__name__.lower()) for type_ in _TYPES}

@@ -62,7 +62,7 @@ class MqttSession(MqttConnection):
 
     def welcome(self, client: Connect) -> None:
         self._version, self._will = client.version, client.will
-        metrics.sessions.labels(self._dialect.name, str(self._version)).inc()
+        metrics.sessions.labels(self._dialect.name, metrics.versions[self._version]).inc()
 
     def is_full(self) -> bool:
         return len(self._answers) >= MOST_ANSWERS
@@ -138,6 +138,7 @@ class MqttSession(MqttConnection):
         if status == Status.OK:
             self._allow(message_id)
         else:
+            metrics.dropped.labels("payload").inc()
             unfit = status in _UNFIT
             reason = ReasonCode.PAYLOAD_FORMAT_INVALID if unfit else ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR
             self._answers.refuse(message_id, reason)
@@ -156,7 +157,7 @@ class MqttSession(MqttConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.greeted:
-            metrics.sessions.labels(self._dialect.name, str(self._version)).dec()
+            metrics.sessions.labels(self._dialect.name, metrics.versions[self._version]).dec()
             if self._will is not None and not self.gateway.stopping:
                 self._execute(self._will)
         super().connection_lost(exc)
