@@ -19,7 +19,7 @@ class SameApp(App):
         host, _, port = address.rpartition(":")
         super().__init__((host, int(port)))
         salt = hashlib.sha256(api.email.lower().encode()).digest()
-        self._email, self._salt = api.email, salt
+        self.email, self._salt = api.email, salt
         self.set_password(password)
 
     def set_password(self, password: str) -> None:

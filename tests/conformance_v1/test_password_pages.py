@@ -47,7 +47,7 @@ class Forgetful(SameApp):
     def log_in(self, password: str) -> int | None:
         """The answer to a log-in on a connection of its own."""
         with Forgetful(self._server, self._api) as app:
-            return app.call(Command.LOGIN, app._email, app.hash_of(password)).status
+            return app.call(Command.LOGIN, app.email, app.hash_of(password)).status
 
     def hash_of(self, password: str) -> str:
         """What the app sends in place of a password."""

@@ -257,6 +257,11 @@ def test_what_somebody_has_to_look_at_is_shown_first(vpin: Vpin, folder: Path):
     assert "has no password" in lines[first]
 
 
+def _hear_interrupts() -> None:
+    """A shell has what it starts in the background ignore them, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.integration
 def test_an_import_that_is_interrupted_says_that_it_can_go_on(tmp_path: Path):
     """Ctrl-C."""
@@ -265,7 +270,7 @@ def test_an_import_that_is_interrupted_says_that_it_can_go_on(tmp_path: Path):
     run = [*COMMAND, "import-blynk", str(folder), "--yes", "--report", str(report)]
     environment = clean_environment(VPIN_DATA=str(tmp_path / "data"))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(run, env=environment, **pipes) as process:
+    with subprocess.Popen(run, env=environment, preexec_fn=_hear_interrupts, **pipes) as process:
         assert process.stdout
         assert process.stderr
         for line in process.stdout:
