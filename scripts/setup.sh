@@ -12,7 +12,7 @@ fi
 
 if command -v uv >/dev/null; then
   [ -x "$venv/bin/python" ] || uv venv --quiet --python "$python" "$venv"
-  install=(uv pip install --quiet --python "$venv/bin/python")
+  install=(uv pip install --quiet --compile-bytecode --python "$venv/bin/python")
 else
   if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
     rm -rf "$venv"
