@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vpin_protocol import HARDWARE_MAX_BODY
 
 if TYPE_CHECKING:
     from vpin_store.rows import EventRow
 
-    from vpin_state.model import Dashboard
+    from vpin_state.model import Dashboard, JsonObject
     from vpin_state.session import Session
-
-JsonObject = dict[str, Any]
 
 DEFAULT_BODY_LIMIT = 250
 """Longest body for a board that has not told its receive buffer (spec 01, 4.4)."""

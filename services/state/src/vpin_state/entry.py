@@ -41,7 +41,6 @@ log = structlog.get_logger()
 TOKEN_LENGTH = 32
 STRIP = bytes(range(33))
 """White space and control characters around a token (spec 01, 3.1)."""
-RETRY_SECONDS = 0.25
 
 
 class Entry:

@@ -7,6 +7,7 @@ in the wrong packet. The client's limits (maximum packet size, no problem inform
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from struct import Struct
 
 from vpin_protocol.mqtt import wire
@@ -67,44 +68,6 @@ def publish(
     return b"".join((bytes((first,)), wire.variable(length), _U16.pack(len(name)), name, number, block, payload))
 
 
-def puback(
-    version: int,
-    packet_id: int,
-    reason: ReasonCode = ReasonCode.SUCCESS,
-    properties: Properties = NO_PROPERTIES,
-) -> bytes:
-    """3.1.1 has no reason: its acknowledgement says nothing but that the packet was handled."""
-    return _acknowledgement(0x40, Carrier.PUBACK, version, packet_id, reason, properties)
-
-
-def pubrec(
-    version: int,
-    packet_id: int,
-    reason: ReasonCode = ReasonCode.SUCCESS,
-    properties: Properties = NO_PROPERTIES,
-) -> bytes:
-    """In MQTT 5 a reason of 0x80 and more ends the exchange: no PUBREL follows."""
-    return _acknowledgement(0x50, Carrier.PUBREC, version, packet_id, reason, properties)
-
-
-def pubrel(
-    version: int,
-    packet_id: int,
-    reason: ReasonCode = ReasonCode.SUCCESS,
-    properties: Properties = NO_PROPERTIES,
-) -> bytes:
-    return _acknowledgement(0x62, Carrier.PUBREL, version, packet_id, reason, properties)
-
-
-def pubcomp(
-    version: int,
-    packet_id: int,
-    reason: ReasonCode = ReasonCode.SUCCESS,
-    properties: Properties = NO_PROPERTIES,
-) -> bytes:
-    return _acknowledgement(0x70, Carrier.PUBCOMP, version, packet_id, reason, properties)
-
-
 def suback(
     version: int, packet_id: int, reasons: Sequence[ReasonCode], properties: Properties = NO_PROPERTIES
 ) -> bytes:
@@ -139,8 +102,14 @@ def disconnect(version: int, reason: ReasonCode, properties: Properties = NO_PRO
 
 
 def _acknowledgement(
-    first: int, carrier: Carrier, version: int, packet_id: int, reason: ReasonCode, properties: Properties
+    first: int,
+    carrier: Carrier,
+    version: int,
+    packet_id: int,
+    reason: ReasonCode = ReasonCode.SUCCESS,
+    properties: Properties = NO_PROPERTIES,
 ) -> bytes:
+    """3.1.1 has no reason: its acknowledgement says nothing but that the packet was handled."""
     body = _packet_id(packet_id)
     if version >= MQTT_5:
         if properties is not NO_PROPERTIES:
@@ -148,6 +117,14 @@ def _acknowledgement(
         elif reason:
             body += bytes((reason,))
     return _packet(first, body)
+
+
+puback = partial(_acknowledgement, 0x40, Carrier.PUBACK)
+"""(version, packet id[, reason, properties]) -> packet; so are the three below."""
+pubrec = partial(_acknowledgement, 0x50, Carrier.PUBREC)
+"""In MQTT 5 a reason of 0x80 and more ends the exchange: no PUBREL follows."""
+pubrel = partial(_acknowledgement, 0x62, Carrier.PUBREL)
+pubcomp = partial(_acknowledgement, 0x70, Carrier.PUBCOMP)
 
 
 def _packet_id(packet_id: int) -> bytes:

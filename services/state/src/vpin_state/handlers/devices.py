@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from vpin_protocol import Command, Status, parse_int32, split_first
 
-from vpin_state import lookup, settling
+from vpin_state import event_counts, events, lookup, settling
 from vpin_state.errors import Refused
+from vpin_state.handlers import bridge
 from vpin_state.handlers.dashboards import add_device
-from vpin_state.handlers.presence import device_gone
+from vpin_state.handlers.presence import NOTICE, device_gone
 from vpin_state.json_rules import View, encode, read_device, read_tag
 from vpin_state.profile import device_json, device_list_json, trimmed
 from vpin_state.provisioning import token_body
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vpin_state.session import Session
 
 PROVISION_MS = 7 * 24 * 3600 * 1000
-_INNER = ("offlineNotice", "offlineEvent", "eventCounts", "bridges")
+_INNER = (NOTICE, events.AWAY, event_counts.KEY, bridge.KEPT)
 """What an owner remembers in there for the next one."""
 _KEPT = ("hardwareInfo", "deviceOtaInfo", "metadata", "createdAt", *_INNER)
 
