@@ -15,7 +15,6 @@ from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryBatch, EntryRequest
 from vpin_messages.slab import Side, Up
 from vpin_protocol import Command, app_frame, app_response, hardware_response
-from vpin_state import accounts
 from vpin_state.entry import Entry
 from vpin_state.settings import EntrySettings
 from vpin_store.rows import Changes
@@ -193,18 +192,6 @@ async def test_after_ten_failures_log_ins_are_slow_and_nobody_is_locked_out(
     await status(gateway, Command.LOGIN, "b@example.com", "hash")
     await status(gateway, Command.GET_SERVER, EMAIL, "Blynk")
     assert slow == [1.0, 1.0], "others are not"
-
-
-def test_failures_are_those_of_the_last_minute_and_of_so_many_accounts() -> None:
-    failures = accounts.Failures()
-    for second in range(accounts.FAILURES_MAX):
-        assert not failures.are_many("a", second)
-        failures.add("a", second)
-    assert failures.are_many("a", accounts.FAILURE_SECONDS)
-    assert not failures.are_many("a", accounts.FAILURE_SECONDS + 0.5)
-    for number in range(accounts.FAILURES_KEPT):
-        failures.add(f"{number}", 100.0)
-    assert len(failures._times) == accounts.FAILURES_KEPT
 
 
 async def test_system_and_version_are_told_together_or_not_at_all(gateway: Gateway) -> None:

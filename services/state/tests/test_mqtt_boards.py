@@ -15,7 +15,7 @@ from vpin_messages.entry import EntryAnswer, EntryRequest, Opening
 from vpin_messages.slab import SETTLE, Down, Side, Up, down_entry
 from vpin_protocol import Command, app_frame, hardware_frame, hardware_response
 from vpin_state.handlers import presence
-from vpin_state.mqtt_entry import MqttEntry
+from vpin_state.mqtt_entry import REFUSALS, MqttEntry
 from vpin_state.session import Session
 
 EMAIL = "a@example.com"
@@ -192,9 +192,9 @@ async def test_it_logs_in_with_the_mail_address_of_its_owner_and_its_token(shell
 async def test_a_refusal_that_waits_holds_up_nobody(
     shell: Shell, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vpin_state.mqtt_entry.REFUSALS", 1)
     monkeypatch.setattr("vpin_state.mqtt_entry.DELAY", 0.3)
-    await gateway.ask(BOARD, Side.MQTT, Command.LOGIN, EMAIL, "x")
+    for _ in range(REFUSALS):
+        await gateway.ask(BOARD, Side.MQTT, Command.LOGIN, EMAIL, "x")
     late = asyncio.create_task(gateway.ask(BOARD, Side.MQTT, Command.LOGIN, EMAIL, "x"))
     await log_in(gateway, NEWER)
     assert not late.done()

@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 from vpin_messages.requests import PinReply
+from vpin_runtime.failures import Failures
 from vpin_store.passwords import app_hash, hash_password, verify_password
 from vpin_store.rows import AccountRow
 
 from vpin_api.answers import NOT_FOUND, Scope
-from vpin_api.failures import Failures
 
 SLOW_SECONDS = 1.0
 """What each attempt waits at an account with too many failures: it is never locked."""

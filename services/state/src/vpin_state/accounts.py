@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_messages.slab import Side
 from vpin_messages.tasks import Task
 from vpin_protocol import Command, Status, app_frame, app_response, split_all, split_first
+from vpin_runtime.failures import Failures
 from vpin_store.passwords import VerifiedCache, hash_password, strengthen, verify_password
 from vpin_store.rows import AccountRow
 
@@ -35,10 +35,7 @@ if TYPE_CHECKING:
 
 DEFAULT_APP = "Blynk"
 APP_NAME_MAX = 100
-FAILURES_MAX = 10
-FAILURE_SECONDS = 60.0
 SLOW_SECONDS = 1.0
-FAILURES_KEPT = 10_000
 HOUR_MS = 3_600_000
 
 
@@ -171,7 +168,7 @@ class AppEntry:
 
     def _fail(self, email: str) -> None:
         metrics.logins.labels("refused").inc()
-        self._failures.add(email, time.monotonic())
+        self._failures.add([email], time.monotonic())
 
     async def _share_log_in(self, request: EntryRequest) -> EntryAnswer:
         """`ownerEmail·token[·os·version[·uid]]`: a grant. Else 2; 6 for a wrong token or owner, and while it is not shared."""
@@ -201,28 +198,6 @@ class AppEntry:
         return EntryAnswer(
             frames=app_frame(Command.GET_SERVER, request.message_id, self._settings.server_host.encode())
         )
-
-
-class Failures:
-    """Failed log-ins of the last minute by e-mail, bounded."""
-
-    def __init__(self) -> None:
-        self._times: dict[str, deque[float]] = {}
-
-    def are_many(self, email: str, now: float) -> bool:
-        times = self._times.get(email)
-        if times is None:
-            return False
-        while times and now - times[0] > FAILURE_SECONDS:
-            times.popleft()
-        if not times:
-            del self._times[email]
-        return len(times) >= FAILURES_MAX
-
-    def add(self, email: str, now: float) -> None:
-        if email not in self._times and len(self._times) >= FAILURES_KEPT:
-            self._times.pop(next(iter(self._times)))
-        self._times.setdefault(email, deque(maxlen=FAILURES_MAX)).append(now)
 
 
 _settings = msgspec.json.Decoder(dict[str, Any]).decode

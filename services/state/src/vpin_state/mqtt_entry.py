@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from vpin_messages import entry, slab
 from vpin_messages.entry import EntryAnswer, EntryRequest, Grant, Opening
 from vpin_protocol import Status, hardware_response
+from vpin_runtime.failures import Failures
 
 from vpin_state import metrics
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
     from vpin_store.rows import TokenRow
 
 REFUSALS = 100
-"""From one address in `REFUSALS_SECONDS`: further ones are told `DELAY` seconds later. Nobody is locked out."""
-REFUSALS_SECONDS = 60.0
+"""From one address in a minute: further ones are told `DELAY` seconds later. Nobody is locked out."""
 DELAY = 1.0
-ADDRESSES_KEPT = 10_000
 
 
 class MqttEntry:
@@ -35,7 +33,7 @@ class MqttEntry:
     def __init__(self, store: Store, look_up: Callable[[set[str]], Awaitable[dict[str, TokenRow]]]) -> None:
         self._store = store
         self._look_up = look_up
-        self._refusals: dict[str, deque[float]] = {}  # by address, when
+        self._refusals = Failures(REFUSALS)  # by address
 
     async def answer(self, request: EntryRequest) -> tuple[EntryAnswer, float]:
         """(answer, seconds to wait before it is sent). The body of the request is `user·password`. Or StoreUnavailable."""
@@ -55,10 +53,6 @@ class MqttEntry:
 
     def _delay(self, address: str, now: float) -> float:
         """Of one more refusal to this address."""
-        times = self._refusals.pop(address, None) or deque(maxlen=REFUSALS)
-        if len(self._refusals) >= ADDRESSES_KEPT:
-            del self._refusals[next(iter(self._refusals))]
-        self._refusals[address] = times
-        delay = DELAY if len(times) == REFUSALS and now - times[0] < REFUSALS_SECONDS else 0.0
-        times.append(now)
+        delay = DELAY if self._refusals.are_many(address, now) else 0.0
+        self._refusals.add([address], now)
         return delay

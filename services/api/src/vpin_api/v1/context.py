@@ -12,11 +12,11 @@ import msgspec
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from vpin_messages.requests import PinReply
+from vpin_runtime.failures import Failures
 from vpin_store import Store, StoreUnavailable
 from vpin_store.rows import TokenRow
 
 from vpin_api.administration import Administrators
-from vpin_api.failures import Failures
 from vpin_api.owner import Owners
 from vpin_api.rates import Rates
 from vpin_api.streams import Streams

@@ -10,9 +10,10 @@ KEPT = 10_000
 
 
 class Failures:
-    """`now` is in seconds that never go back."""
+    """`most` of them in `SECONDS` are too many. `now` is in seconds that never go back."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
         self._times: dict[str, deque[float]] = {}
 
     def wait(self, keys: list[str], now: float) -> float:
@@ -22,14 +23,19 @@ class Failures:
     def add(self, keys: list[str], now: float) -> None:
         """An attempt has failed."""
         for key in keys:
-            times = self._times.pop(key, None) or deque(maxlen=MOST)
+            times = self._times.pop(key, None) or deque(maxlen=self._most)
             times.append(now)
             self._times[key] = times
             if len(self._times) > KEPT:
                 del self._times[next(iter(self._times))]
 
+    def are_many(self, key: str, now: float) -> bool:
+        """Whether there were too many in the last minute, for those who lock nobody out."""
+        times = self._times.get(key)
+        return times is not None and len(times) == self._most and now - times[0] <= SECONDS
+
     def _wait(self, key: str, now: float) -> float:
         times = self._times.get(key)
-        if times is None or len(times) < MOST:
+        if times is None or len(times) < self._most:
             return 0.0
         return max(0.0, times[0] + SECONDS - now)
