@@ -21,18 +21,17 @@ class Paho:
     """Events by name, as they come."""
 
     def __init__(self, server: EmbeddedRun, version: str, user: str, password: str, will: str = "") -> None:
-        self.events: queue.Queue[tuple[str, object]] = queue.Queue()
+        events: queue.Queue[tuple[str, object]] = queue.Queue()
+        self.events = events  # the client does not know its wrapper, so that both go, with their sockets, at once
         self.client = client = Client(
             CallbackAPIVersion.VERSION2, protocol=VERSIONS[version], reconnect_on_failure=False
         )
         client.username_pw_set(user, password)
         if will:
             client.will_set("hardware", will)
-        client.on_connect = lambda client, data, flags, reason, properties: self.events.put(("connected", str(reason)))
-        client.on_publish = lambda client, data, number, reason, properties: self.events.put(
-            ("published", reason.value)
-        )
-        client.on_disconnect = lambda client, data, flags, reason, properties: self.events.put(("closed", str(reason)))
+        client.on_connect = lambda client, data, flags, reason, properties: events.put(("connected", str(reason)))
+        client.on_publish = lambda client, data, number, reason, properties: events.put(("published", reason.value))
+        client.on_disconnect = lambda client, data, flags, reason, properties: events.put(("closed", str(reason)))
         client.connect(*address(server.environment["VPIN_MQTT"]), keepalive=0)
         client.loop_start()
 
